@@ -1,0 +1,75 @@
+//! Every bound of the program that is not a configuration option, with its reason, and the defaults and
+//! ceilings of those that are.
+
+use crate::time::Span;
+
+/// `limits.line`: longer lines are rejected. The longest true line we know of (a captured request body
+/// with an inlined image) is some 100 KiB; 1 MiB bounds what an endless line may hold.
+pub const LINE_BYTES_MAX: usize = 1 << 20;
+/// Ceiling of `limits.line`: spans inside a record are 32 bits wide, with room to decode a payload.
+pub const LINE_BYTES_CEILING: usize = 1 << 28;
+
+/// Bytes read from one file before the next file has its turn, and so about what a scrape may wait for.
+pub const BATCH_BYTES_MAX: usize = 256 << 10;
+
+/// Nesting of JSON objects and arrays; deeper is rejected, so that no line costs stack or time.
+pub const JSON_DEPTH_MAX: usize = 128;
+
+/// `explode`: elements taken from one record.
+pub const BATCH_ROWS_MAX: usize = 100_000;
+
+/// Models that `"*"` may create; more become `__other__`.
+pub const MODELS_MAX: usize = 1000;
+
+/// The value every label takes once its limit is reached.
+pub const OTHER: &str = "__other__";
+
+/// Classes up to which the confusion cells are exposed; above, only tp, fp and fn by class: the cells
+/// grow with the square of the number of classes.
+pub const CELL_CLASSES_MAX: usize = 16;
+
+/// Classes that `classes` may declare: ids are 16 bits wide, and one is kept for `__other__`.
+pub const CLASSES_CEILING: usize = 10_000;
+
+/// Slots of a window. With 12 full slots and the one being filled, a window W covers W to W + W/12.
+pub const WINDOW_SLOTS: usize = 12;
+
+/// Score bins of ROC AUC and PR AUC: 1024, equispaced in logit over ±12.
+pub const SCORE_BINS: usize = 1024;
+pub const SCORE_LOGIT_MAX: f64 = 12.0;
+
+/// Equal-width bins of the calibration error.
+pub const CALIBRATION_BINS: usize = 15;
+
+/// Length of an exemplar's label set allowed by OpenMetrics 1.0, in characters.
+pub const EXEMPLAR_CHARACTERS_MAX: usize = 128;
+
+pub const WAIT_DEFAULT: Span = Span::from_seconds(24 * 3600);
+pub const SHARED_WAIT_DEFAULT: Span = Span::from_seconds(60);
+pub const MAX_PENDING_DEFAULT: usize = 500_000;
+pub const SERIES_DEFAULT: usize = 5000;
+pub const VALUES_DEFAULT: usize = 100;
+pub const VALUE_LENGTH_DEFAULT: usize = 128;
+pub const VERSIONS_DEFAULT: usize = 10;
+pub const EXPIRE_AFTER_DEFAULT: Span = Span::from_seconds(48 * 3600);
+pub const WINDOWS_DEFAULT: [Span; 3] =
+    [Span::from_seconds(300), Span::from_seconds(3600), Span::from_seconds(24 * 3600)];
+
+/// Upper bounds in seconds of the request duration histogram: 1 ms to 10 s, as client libraries have
+/// them, with 1 ms and 2.5 ms for small models.
+pub const LATENCY_BOUNDS: [f64; 13] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Upper bounds of the score histogram: tenths, with the ends where rare events live.
+pub const SCORE_BOUNDS: [f64; 13] = [0.001, 0.01, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99, 1.0];
+/// Upper bounds of the absolute error histogram, in the label's unit: 1-2-5 over eight decades would be
+/// 24 series; halves of a decade keep it at 15.
+pub const ERROR_BOUNDS: [f64; 15] =
+    [0.001, 0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0, 25.0, 100.0, 250.0, 1000.0, 2500.0, 10_000.0];
+/// Upper bounds in seconds of the label delay: 1 s to 30 days.
+pub const DELAY_BOUNDS: [f64; 12] =
+    [1.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 10_800.0, 21_600.0, 43_200.0, 86_400.0, 604_800.0, 2_592_000.0];
+
+const _: () = assert!(CELL_CLASSES_MAX < VALUES_DEFAULT);
+const _: () = assert!(CLASSES_CEILING < u16::MAX as usize);
+const _: () = assert!(LINE_BYTES_MAX <= LINE_BYTES_CEILING);
+const _: () = assert!(LINE_BYTES_CEILING < u32::MAX as usize / 4);

@@ -1,0 +1,81 @@
+//! What can become of a line that is not a record, each a value of a `reason` label.
+//!
+//! Both enums are `Copy` and closed: a rejected line is counted, never formatted.
+
+/// Why a line was rejected: it should have been a record, and is not.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Reject {
+    /// Not a record of the log's format: broken JSON, a wrong number of columns, no match of the pattern.
+    Malformed,
+    /// Longer than `limits.line`.
+    TooLong,
+    /// A mapped field is not valid UTF-8.
+    InvalidUtf8,
+    /// The mapped time is there and cannot be read as a time.
+    InvalidTime,
+    /// `fields.model` is mapped and the record names none.
+    MissingModel,
+    /// The record names a model that the configuration does not.
+    UnknownModel,
+    /// Nothing the log maps is in the record, so nothing can be counted from it.
+    NothingMapped,
+    /// `explode` points at something that is not an array.
+    NotABatch,
+    /// A container runtime line that is not in its runtime's format.
+    Container,
+}
+
+/// Why a line was rightly passed over.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Ignore {
+    /// `where` does not hold.
+    Condition,
+    /// The header of a CSV file.
+    Header,
+    /// Nothing but white space.
+    Empty,
+}
+
+// === impl Reject ===
+
+impl Reject {
+    pub const ALL: [Self; 9] = [
+        Self::Malformed,
+        Self::TooLong,
+        Self::InvalidUtf8,
+        Self::InvalidTime,
+        Self::MissingModel,
+        Self::UnknownModel,
+        Self::NothingMapped,
+        Self::NotABatch,
+        Self::Container,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::TooLong => "too_long",
+            Self::InvalidUtf8 => "invalid_utf8",
+            Self::InvalidTime => "invalid_time",
+            Self::MissingModel => "missing_model",
+            Self::UnknownModel => "unknown_model",
+            Self::NothingMapped => "nothing_mapped",
+            Self::NotABatch => "not_a_batch",
+            Self::Container => "container",
+        }
+    }
+}
+
+// === impl Ignore ===
+
+impl Ignore {
+    pub const ALL: [Self; 3] = [Self::Condition, Self::Header, Self::Empty];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Condition => "condition",
+            Self::Header => "header",
+            Self::Empty => "empty",
+        }
+    }
+}
