@@ -24,6 +24,7 @@ pub mod join;
 pub mod monitor;
 pub mod pipeline;
 
+pub mod gauge;
 pub mod family;
 pub mod status;
 pub mod report;

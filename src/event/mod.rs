@@ -3,7 +3,12 @@
 //! An event borrows from the record it was made of. It carries values as they were written: whether
 //! `1.0` is the class `1` or a number is the model's to say (`monitor`).
 
-use crate::record::{FieldId, Value};
+pub mod class;
+pub mod instant;
+pub mod latency;
+pub mod mapping;
+
+use crate::record::{FieldId, Record, Value};
 use crate::time::Timestamp;
 
 /// What the fields of one log mean. Every `FieldId` indexes `record::Config::fields` of the same log.
@@ -64,6 +69,13 @@ pub enum Unit {
     Nanoseconds,
 }
 
+impl Fields {
+    /// Whether the log has predictions.
+    pub fn predicts(&self) -> bool {
+        self.prediction.is_some() || self.score.is_some() || !self.scores.is_empty()
+    }
+}
+
 /// The id of a request as it was logged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Id<'a> {
@@ -73,8 +85,10 @@ pub struct Id<'a> {
 }
 
 /// One inference, one label, or half of either. What the log does not map is `Missing` or `None`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Event<'a> {
+    record: &'a Record,
+    row: usize,
     pub id: Option<Id<'a>>,
     /// The event's own time; `None` where the record has none.
     pub time: Option<Timestamp>,
@@ -87,4 +101,11 @@ pub struct Event<'a> {
     pub prediction: Value<'a>,
     pub score: Option<f64>,
     pub label: Value<'a>,
+}
+
+impl<'a> Event<'a> {
+    /// The value of any field of the record: slices are read when it is known that they are kept.
+    pub fn value(&self, field: FieldId) -> Value<'a> {
+        self.record.value(field, self.row)
+    }
 }

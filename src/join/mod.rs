@@ -1,6 +1,22 @@
-//! Prediction meets label.
+//! Prediction meets label: a bounded table of predictions that wait for their label, labels that wait for
+//! their prediction, halves of requests, and ids that are done.
+//!
+//! Time comes in with the events and with `expire`; nothing here reads a clock. Invariants: every
+//! prediction that is put in leaves exactly once, joined, expired or evicted, or is still waiting; the
+//! table never holds more than `max_pending` entries; whether a label is late depends on the two times
+//! alone and not on the order of reading.
 
-use crate::time::Span;
+pub mod key;
+mod queue;
+mod table;
+
+pub use key::{Key, Secret};
+pub use table::{Half, Join, Label, Offer, Prediction, Settled};
+
+use crate::time::{Span, Timestamp};
+
+/// The time of an event that has none, in `replay`: it never expires and observes no delay.
+pub const UNTIMED: Timestamp = Timestamp::MAX;
 
 /// How long and how much the join of one model may hold.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -1,0 +1,187 @@
+//! The hot path, whole: bytes of many logs become what is known of many models.
+//!
+//! One thread owns the streams; `State` is what it shares with whoever serves it. Invariant: only this
+//! module changes a state, a batch at a time, under one lock.
+
+pub mod intake;
+pub mod replay;
+
+use crate::event::mapping::{Role, ValueTally};
+use crate::limits::{MODELS_MAX, OTHER};
+use crate::monitor::Monitor;
+use crate::time::Timestamp;
+use crate::verdict::{Ignore, Reject};
+use crate::{event, join, line, monitor, record, source};
+use std::collections::HashMap;
+
+/// All that turns bytes into metrics, and can be exchanged while running.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub streams: Vec<StreamConfig>,
+    /// The models that are named, in alphabetical order.
+    pub models: Vec<monitor::Config>,
+    /// `"*"`: what models found in logs are made of.
+    pub found: Option<monitor::Config>,
+}
+
+/// One entry of `logs`.
+#[derive(Clone, Debug)]
+pub struct StreamConfig {
+    pub name: String,
+    pub source: source::Config,
+    pub line: line::Config,
+    pub record: record::Config,
+    pub event: event::Config,
+}
+
+/// What became of the lines of one log.
+#[derive(Clone, Debug)]
+pub struct LogTally {
+    pub name: String,
+    /// Lines of every kind: records + ignored + rejected.
+    pub lines: u64,
+    pub records: u64,
+    pub bytes: u64,
+    pub rejected: [u64; Reject::ALL.len()],
+    pub ignored: [u64; Ignore::ALL.len()],
+    pub values: ValueTally,
+    mapped: [bool; Role::ALL.len()],
+    /// Event time of the newest record; `Timestamp::MIN` before the first.
+    pub last_record: Timestamp,
+}
+
+/// Everything that is known: what `/metrics` is written from.
+pub struct State {
+    monitors: Vec<Monitor>,
+    by_name: HashMap<Box<str>, usize>,
+    found: Option<monitor::Config>,
+    /// Names beyond the limit of found models.
+    models_folded: u64,
+    secret: join::Secret,
+    pub logs: Vec<LogTally>,
+    /// Whether every `paths` has been looked at, and all that was there at the start has been read.
+    pub caught_up: bool,
+}
+
+impl From<line::Reject> for Reject {
+    fn from(reason: line::Reject) -> Self {
+        match reason {
+            line::Reject::TooLong => Self::TooLong,
+            line::Reject::Encoding => Self::Encoding,
+            line::Reject::Container => Self::Container,
+        }
+    }
+}
+
+// === impl LogTally ===
+
+impl LogTally {
+    pub fn new(log: &StreamConfig) -> Self {
+        Self {
+            name: log.name.clone(),
+            mapped: Role::ALL.map(|role| role.is_mapped(&log.event.fields)),
+            lines: 0,
+            records: 0,
+            bytes: 0,
+            rejected: [0; Reject::ALL.len()],
+            ignored: [0; Ignore::ALL.len()],
+            values: ValueTally::default(),
+            last_record: Timestamp::MIN,
+        }
+    }
+
+    /// Whether the log maps a field.
+    pub fn maps(&self, field: Role) -> bool {
+        self.mapped[field as usize]
+    }
+
+    pub fn reject(&mut self, reason: Reject) {
+        self.lines += 1;
+        self.rejected[reason as usize] += 1;
+    }
+
+    pub fn ignore(&mut self, reason: Ignore) {
+        self.lines += 1;
+        self.ignored[reason as usize] += 1;
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// The state before the first line. `secret` is what ids are hashed with.
+    pub fn new(config: &Config, secret: join::Secret) -> Self {
+        let mut new = Self {
+            monitors: Vec::new(),
+            by_name: HashMap::new(),
+            found: config.found.clone(),
+            models_folded: 0,
+            secret,
+            logs: config.streams.iter().map(LogTally::new).collect(),
+            caught_up: false,
+        };
+        for model in &config.models {
+            new.add(model.clone(), &model.name);
+        }
+        new
+    }
+
+    pub fn monitors(&self) -> &[Monitor] {
+        &self.monitors
+    }
+
+    /// Values that a limit folded into `__other__`.
+    pub fn folded(&self) -> u64 {
+        self.models_folded + self.monitors.iter().map(Monitor::folded).sum::<u64>()
+    }
+
+    /// The monitor of a model: one of the configuration's, or a new one where `"*"` allows it.
+    ///
+    /// # Errors
+    /// `UnknownModel` where neither is so.
+    pub fn monitor_index(&mut self, name: &str) -> Result<usize, Reject> {
+        if let Some(&index) = self.by_name.get(name) {
+            return Ok(index);
+        }
+        let found = self.found.clone().ok_or(Reject::UnknownModel)?;
+        if self.monitors.len() < MODELS_MAX && name.len() <= found.limits.value_length {
+            return Ok(self.add(found, name));
+        }
+        self.models_folded += 1;
+        if let Some(&index) = self.by_name.get(OTHER) {
+            return Ok(index);
+        }
+        Ok(self.add(found, OTHER))
+    }
+
+    pub fn monitor_mut(&mut self, index: usize) -> &mut Monitor {
+        &mut self.monitors[index]
+    }
+
+    /// Moves every window on to `now`.
+    pub fn advance(&mut self, now: Timestamp) {
+        for monitor in &mut self.monitors {
+            monitor.advance(now);
+        }
+    }
+
+    /// Lets go of all that has waited longer than it may by `clock`.
+    pub fn expire(&mut self, clock: Timestamp) {
+        for monitor in &mut self.monitors {
+            monitor.expire(clock);
+        }
+    }
+
+    /// The end of a replay.
+    pub fn end(&mut self) {
+        for monitor in &mut self.monitors {
+            monitor.end();
+        }
+    }
+
+    fn add(&mut self, config: monitor::Config, name: &str) -> usize {
+        self.monitors.push(Monitor::new(config, name, self.secret));
+        self.by_name.insert(name.into(), self.monitors.len() - 1);
+        self.monitors.len() - 1
+    }
+}
