@@ -217,10 +217,10 @@ impl Decoder {
     /// Nothing but white space; where the delimiter is white space, one makes cells.
     fn is_blank(&self, line: &[u8]) -> bool {
         let delimiter = match &self.decode {
-            Formats::Csv(csv) => csv.delimiter(),
-            _ => b' ',
+            Formats::Csv(csv) => Some(csv.delimiter()),
+            _ => None,
         };
-        line.iter().all(|byte| byte.is_ascii_whitespace() && (*byte == b' ' || *byte != delimiter))
+        line.iter().all(|byte| byte.is_ascii_whitespace() && Some(*byte) != delimiter)
     }
 }
 

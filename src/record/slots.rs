@@ -75,6 +75,11 @@ impl Record {
         self.rows
     }
 
+    /// The number of wanted fields.
+    pub const fn field_count(&self) -> usize {
+        self.fields
+    }
+
     /// The field's value for one row: the element's where it has one, else the record's. `Missing` where
     /// there is no such row.
     #[inline]
