@@ -17,6 +17,9 @@ pub const JSON_DEPTH_MAX: usize = 128;
 
 /// `explode`: elements taken from one record.
 pub const BATCH_ROWS_MAX: usize = 100_000;
+/// `explode`: elements times mapped fields of one record; the product is what a line of tiny elements costs
+/// (12 bytes each), so 48 MiB at most.
+pub const BATCH_SLOTS_MAX: usize = 1 << 22;
 
 /// Models that `"*"` may create; more become `__other__`.
 pub const MODELS_MAX: usize = 1000;

@@ -1,0 +1,126 @@
+//! A fixed set of names, looked up by their bytes.
+//!
+//! Not a general map: it is built once from the configuration, and a lookup touches the first and last
+//! bytes of a name before it compares the whole. Names that others choose are only ever looked up, so a
+//! lookup costs at most the collisions among the configured names.
+
+/// Values by name.
+#[derive(Clone, Debug)]
+pub(super) struct Keys<T> {
+    entries: Vec<(Box<[u8]>, T)>,
+    /// Open addressing at most half full: index into `entries` plus one; 0 is free.
+    table: Vec<u32>,
+}
+
+// === impl Keys ===
+
+impl<T> Keys<T> {
+    pub(super) const fn new() -> Self {
+        Self { entries: Vec::new(), table: Vec::new() }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter().map(|(_, value)| value)
+    }
+
+    pub(super) fn get(&self, name: &[u8]) -> Option<&T> {
+        self.position(name).map(|position| &self.entries[position].1)
+    }
+
+    /// The value of `name`, made by `T::default` where there is none yet.
+    pub(super) fn entry(&mut self, name: &[u8]) -> &mut T
+    where
+        T: Default,
+    {
+        let position = self.position(name).unwrap_or_else(|| {
+            self.entries.push((name.into(), T::default()));
+            self.rehash();
+            self.entries.len() - 1
+        });
+        &mut self.entries[position].1
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        let names: usize = self.entries.iter().map(|(name, _)| name.len()).sum();
+        names
+            + self.entries.capacity() * size_of::<(Box<[u8]>, T)>()
+            + self.table.capacity() * size_of::<u32>()
+    }
+
+    #[inline]
+    fn position(&self, name: &[u8]) -> Option<usize> {
+        if self.table.is_empty() {
+            return None;
+        }
+        let mask = self.table.len() - 1;
+        let mut at = hash(name) as usize & mask;
+        loop {
+            let position = (self.table[at] as usize).checked_sub(1)?;
+            if *self.entries[position].0 == *name {
+                return Some(position);
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    fn rehash(&mut self) {
+        let size = (self.entries.len() * 4).next_power_of_two();
+        self.table.clear();
+        self.table.resize(size, 0);
+        for (position, (name, _)) in (1..).zip(&self.entries) {
+            let mut at = hash(name) as usize & (size - 1);
+            while self.table[at] != 0 {
+                at = (at + 1) & (size - 1);
+            }
+            self.table[at] = position;
+        }
+    }
+}
+
+/// Mixes a name's length, its first and its last bytes: most names differ there, and no loop is needed.
+#[inline]
+fn hash(name: &[u8]) -> u32 {
+    let (first, last) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => match (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+            (Some(first), Some(last)) => {
+                (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into())
+            }
+            _ => match name {
+                [] => (0, 0),
+                [first, .., last] => ((*first).into(), u64::from(*last) << 8 | u64::from(name[1])),
+                [only] => ((*only).into(), 0),
+            },
+        },
+    };
+    // The multiplier is 2^64 divided by the golden ratio, made odd.
+    let mixed = (first ^ last.rotate_left(29) ^ name.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 32) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_found_and_no_other() {
+        let mut keys = Keys::<usize>::new();
+        assert!(keys.get(b"").is_none());
+        let names: Vec<String> = (0..300).map(|n| "x".repeat(n % 17) + &n.to_string()).collect();
+        for (n, name) in names.iter().enumerate() {
+            *keys.entry(name.as_bytes()) = n;
+        }
+        for (n, name) in names.iter().enumerate() {
+            assert_eq!(keys.get(name.as_bytes()), Some(&n), "{name}");
+            assert!(keys.get(format!("{name}.").as_bytes()).is_none());
+        }
+        assert!(keys.get(b"").is_none());
+        *keys.entry(b"") = 7;
+        assert_eq!(keys.get(b""), Some(&7));
+        assert_eq!(keys.values().count(), 301);
+    }
+}
