@@ -7,6 +7,8 @@
 //! window W covers between W and W + W/12. Slots begin at multiples of their width since the epoch, so the
 //! same observations give the same windows whenever the process started.
 
+use std::ops::Range;
+
 use crate::accumulator::Accumulator;
 use crate::limits::WINDOW_SLOTS;
 use crate::time::{Span, Timestamp};
@@ -24,6 +26,8 @@ pub struct Ring<A> {
     empty: A,
     /// Number of the slot being filled, counted from the epoch; `None` before the first time is known.
     newest: Option<i64>,
+    /// Its nanoseconds. Nearly every time is in it, and comparing costs less than dividing.
+    newest_nanos: Range<i64>,
     /// By slot number modulo `SLOTS`. A slot that was reset keeps its capacity.
     slots: [Option<Box<A>>; SLOTS],
     /// Which of `slots` have been updated since they were reset, by bit.
@@ -54,6 +58,7 @@ impl<A: Accumulator> Ring<A> {
             slot_width,
             empty,
             newest: None,
+            newest_nanos: 0..0,
             slots: [const { None }; SLOTS],
             filled: 0,
             closed: None,
@@ -68,13 +73,13 @@ impl<A: Accumulator> Ring<A> {
     pub fn advance(&mut self, now: Timestamp) {
         let number = self.number(now);
         let Some(newest) = self.newest else {
-            self.newest = Some(number);
+            self.open(number);
             return;
         };
         if number <= newest {
             return;
         }
-        self.newest = Some(number);
+        self.open(number);
         if self.filled == 0 {
             return;
         }
@@ -91,7 +96,7 @@ impl<A: Accumulator> Ring<A> {
     /// done. A time beyond the newest slot counts as the newest; the caller has set it to `now`.
     pub fn update_at(&mut self, at: Timestamp, update: impl Fn(&mut A)) -> bool {
         let number = self.number(at);
-        let newest = *self.newest.get_or_insert(number);
+        let newest = self.newest.unwrap_or_else(|| self.open(number));
         if newest.saturating_sub(number) > WINDOW_SLOTS as i64 {
             return false;
         }
@@ -138,7 +143,20 @@ impl<A: Accumulator> Ring<A> {
     }
 
     fn number(&self, at: Timestamp) -> i64 {
-        at.as_nanos().div_euclid(self.slot_width)
+        let nanos = at.as_nanos();
+        match self.newest {
+            Some(newest) if self.newest_nanos.contains(&nanos) => newest,
+            _ => nanos.div_euclid(self.slot_width),
+        }
+    }
+
+    /// Makes a slot the newest.
+    fn open(&mut self, number: i64) -> i64 {
+        let start = |number: i64| number.saturating_mul(self.slot_width);
+        // At the ends of time the range is cut short, and `number` divides.
+        self.newest_nanos = start(number)..start(number.saturating_add(1));
+        self.newest = Some(number);
+        number
     }
 
     /// The state of a slot that anything happened in.
