@@ -1,4 +1,18 @@
 //! States that many observations fold into, and that fold into each other. No time, no names, no logs.
+//!
+//! Invariant: a state only ever grows or is reset. Nothing can be taken out of one, so no rounding and no
+//! bad value outlives the slot of time that saw it.
+
+pub mod sum;
+pub mod classes;
+pub mod cells;
+pub mod errors;
+pub mod histogram;
+pub mod ranking;
+pub mod scores;
+
+#[cfg(test)]
+pub(crate) mod laws;
 
 /// State that many observations fold into, and that folds into itself.
 ///
@@ -16,7 +30,7 @@ pub trait Accumulator: Clone {
     fn heap_bytes(&self) -> usize;
 }
 
-/// One labelled prediction of a classifier. Classes are indices below the number the state was made for.
+/// One labelled prediction of a classifier. Classes are small indices; a state makes room for the highest.
 #[derive(Clone, Copy, Debug)]
 pub struct ClassOutcome<'a> {
     pub predicted: u16,
