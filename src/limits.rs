@@ -12,6 +12,36 @@ pub const LINE_BYTES_CEILING: usize = 1 << 28;
 /// Bytes read from one file before the next file has its turn, and so about what a scrape may wait for.
 pub const BATCH_BYTES_MAX: usize = 256 << 10;
 
+/// Bytes at the head of a file and before an offset that tell one content from another. A log line is
+/// seldom longer, so that the window holds at least one time or id.
+pub const POSITION_BYTES: usize = 256;
+/// First allocation of a line buffer, and what it grows from.
+pub const BUFFER_BYTES_MIN: usize = 16 << 10;
+/// Longest CSV record with a line end inside a quoted field. A stray quote holds the lines behind it
+/// back until this is reached, so it stays far below the line limit.
+pub const QUOTED_BYTES_MAX: usize = 64 << 10;
+/// What a container runtime may put around a message, and the longest piece it writes (16 KiB, each
+/// byte escaped to six).
+pub const CONTAINER_BYTES_MAX: usize = 128 << 10;
+/// How long the rest of a line split by the container runtime is waited for; runtimes write the pieces
+/// at once.
+pub const PARTIAL_WAIT: Span = Span::from_seconds(60);
+
+/// Files of one log that are held open at once: a fourth of the usual limit of 1024 for a process.
+pub const OPEN_FILES_MAX: usize = 256;
+/// Files of one log that are followed; more are counted, not read.
+pub const FILES_MAX: usize = 10_000;
+/// Directories below a `**`.
+pub const WALK_DEPTH_MAX: usize = 32;
+/// A directory whose modification time is younger is listed again: file systems stamp in ticks of some
+/// milliseconds, and a second change within one tick does not show.
+pub const DIRECTORY_SETTLE: Span = Span::from_seconds(2);
+/// A directory is listed again after this long even if it seems unchanged, for network file systems.
+pub const DIRECTORY_LIST_INTERVAL: Span = Span::from_seconds(10);
+/// Pause after the first failed read of a file; doubled up to the maximum.
+pub const RETRY_WAIT_MIN: Span = Span::from_millis(250);
+pub const RETRY_WAIT_MAX: Span = Span::from_seconds(30);
+
 /// Nesting of JSON objects and arrays; deeper is rejected, so that no line costs stack or time.
 pub const JSON_DEPTH_MAX: usize = 128;
 
@@ -76,3 +106,6 @@ const _: () = assert!(CELL_CLASSES_MAX < VALUES_DEFAULT);
 const _: () = assert!(CLASSES_CEILING < u16::MAX as usize);
 const _: () = assert!(LINE_BYTES_MAX <= LINE_BYTES_CEILING);
 const _: () = assert!(LINE_BYTES_CEILING < u32::MAX as usize / 4);
+const _: () = assert!(BUFFER_BYTES_MIN > 2 * POSITION_BYTES);
+const _: () = assert!(BUFFER_BYTES_MIN <= BATCH_BYTES_MAX);
+const _: () = assert!(QUOTED_BYTES_MAX <= BATCH_BYTES_MAX);
