@@ -35,7 +35,7 @@ test-rules: setup-test ## the alert rules and their unit tests, with promtool
 	promtool test rules alerts/tests/*.yaml
 	python3 scripts/check_alerts.py alerts
 
-test-dashboards: ## what Grafana's dashboard linter asks for
+test-dashboards: setup-test ## what Grafana's dashboard linter asks for
 	python3 scripts/check_dashboards.py dashboards/*.json
 
 test-real: build setup-test ## the release binary against a real Prometheus and a real browser
