@@ -1,0 +1,120 @@
+"""The demo as a newcomer meets it, with the shipped rules and the shipped dashboard on top of it in a real Prometheus."""
+
+import json
+import math
+import re
+import tempfile
+import unittest
+
+from check_dashboards import defaults, expand, queries, variables
+from harness import ROOT, Exporter, Prometheus, free_port, get
+
+TASKS = {"binary", "multiclass", "regression"}
+# `make demo` has to show something before its reader loses interest.
+FIRST_MODELS_SECONDS = 30
+
+
+class Demo(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        directory = tempfile.TemporaryDirectory(prefix="inference-exporter-real-")
+        cls.addClassCleanup(directory.cleanup)
+        port = free_port()
+        cls.demo = Exporter("demo", ["demo", "--listen", f"127.0.0.1:{port}"], port)
+        cls.addClassCleanup(cls.demo.close)
+        cls.demo.wait_for("three tasks in /metrics", lambda: TASKS <= set(_models(cls.demo).values()), FIRST_MODELS_SECONDS)
+        # The shipped rules, evaluated every second in place of every minute.
+        shipped = ROOT / "alerts/inference-exporter.rules.yaml"
+        hurried = f"{directory.name}/rules.yaml"
+        text, replaced = re.subn(r"interval: 1m\b", "interval: 1s", shipped.read_text())
+        assert replaced, f"{shipped} has no interval to hurry"
+        with open(hurried, "w") as file:
+            file.write(text)
+        cls.prometheus = Prometheus("prometheus-demo", directory.name, {"demo": cls.demo.address}, [hurried])
+        cls.addClassCleanup(cls.prometheus.close)
+        cls.prometheus.wait_for(
+            "labelled traffic grows in Prometheus",
+            lambda: cls.prometheus.scalar("sum(increase(inference_outcomes_total[1h]))"),
+        )
+
+    def test_it_says_where_to_look_and_what_to_ask(self):
+        output = self.demo.output()
+        self.assertIn(self.demo.address, output)
+        asked = [match[0].strip("` ") for match in re.finditer(r"(?m)(?:\b\w+(?: by \([\w, ]+\))? ?\()*\(?inference_.*\S", output)]
+        asked = [query for query in asked if "{" in query or "(" in query]
+        self.assertGreaterEqual(len(asked), 3, f"three queries expected in:\n{output}")
+        for query in asked:
+            self.prometheus.wait_for(f"an answer to {query}", lambda query=query: self.prometheus.query(query))
+
+    def test_the_page_names_every_model(self):
+        page = get(self.demo.url + "/")[1].decode()
+        for model in _models(self.demo):
+            self.assertIn(model, page)
+
+    def test_the_rules_have_something_to_say(self):
+        def recorded():
+            return self.prometheus.query("model:inference_outcomes_correct_per_outcome:wilson_upper_increase1h")
+
+        self.prometheus.wait_for("the recorded bound", recorded)
+        for labels, value in recorded():
+            self.assertEqual(set(labels), {"__name__", "namespace", "model"})
+            self.assertTrue(0 < value <= 1, f"{labels}: {value}")
+        self.assertTrue(self.prometheus.query('inference_slo_target{indicator="accuracy"}'), "the demo sets no accuracy target")
+        for group in self.prometheus.api("rules")["groups"]:
+            for rule in group["rules"]:
+                self.assertEqual((rule["name"], rule["health"], rule.get("lastError", "")), (rule["name"], "ok", ""))
+
+    def test_every_query_of_the_dashboards_has_an_answer(self):
+        paths = sorted((ROOT / "dashboards").glob("*.json"))
+        self.assertTrue(paths)
+        for path in paths:
+            dashboard = json.loads(path.read_text())
+            for where, expression in queries(dashboard):
+                # No alert need fire in a demo that has just begun.
+                if "ALERTS{" not in expression:
+                    with self.subTest(dashboard=path.name, query=where):
+                        self.assert_answered(dashboard, expression)
+
+    def assert_answered(self, dashboard, expression):
+        """For some model of the demo, as a regression's panels are rightly empty for a classifier."""
+        filled = {model: expand(expression, defaults(dashboard, model=model, window="1h", **RATE)) for model in _models(self.demo)}
+
+        def answered():
+            return any(not math.isnan(value) for query in filled.values() for _, value in self.prometheus.query(query))
+
+        self.prometheus.wait_for(f"an answer for one of {sorted(filled)} to\n{next(iter(filled.values()))}", answered, 30)
+
+    def test_every_variable_of_the_dashboards_has_values(self):
+        for path in sorted((ROOT / "dashboards").glob("*.json")):
+            dashboard = json.loads(path.read_text())
+            model = next(iter(_models(self.demo)))
+            for variable in variables(dashboard):
+                if variable["type"] == "query":
+                    query = expand(variable["query"]["query"], defaults(dashboard, model=model))
+                    selector, label = re.fullmatch(r"label_values\((.+), *(\w+)\)", query).groups()
+                    with self.subTest(dashboard=path.name, variable=variable["name"]):
+                        self.assertTrue(self.prometheus.api(f"label/{label}/values", **{"match[]": selector}), query)
+
+
+class DemoShutdown(unittest.TestCase):
+    def test_sigterm_ends_it_with_0(self):
+        port = free_port()
+        demo = Exporter("demo-shutdown", ["demo", "--listen", f"127.0.0.1:{port}"], port)
+        self.addCleanup(demo.close)
+        demo.wait_ready()
+        self.assertEqual(demo.terminate(), 0, demo.explain())
+
+
+# Scraped every second, so a short interval of Grafana's own has several samples.
+RATE = {"__rate_interval": "15s", "__interval": "5s"}
+
+
+def _models(demo):
+    """Model name → task, from the exposition."""
+    infos = re.findall(r"(?m)^inference_model_info\{(.*)\} 1$", demo.metrics())
+    labels = [dict(re.findall(r'(\w+)="([^"]*)"', info)) for info in infos]
+    return {label["model"]: label["task"] for label in labels}
+
+
+if __name__ == "__main__":
+    unittest.main()
