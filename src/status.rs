@@ -1,1 +1,361 @@
-//! Not written yet.
+//! What is known, as one document: `/api/v1/status`, the JSON report of `replay`, and what the page and the
+//! text report are written from.
+//!
+//! Invariant: names, counts and values only; nothing of a record but what the metrics show too.
+
+use crate::gauge::{self, Averaged, Scalar, WindowValues};
+use crate::monitor::tally::{LabelResult, Unlabeled};
+use crate::monitor::version::Version;
+use crate::monitor::{Monitor, Task};
+use crate::pipeline::{LogTally, State};
+use crate::score::Average;
+use crate::time::Timestamp;
+use crate::verdict::{Ignore, Reject};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Everything, as of the last `State::advance`.
+#[derive(Serialize, Debug)]
+pub struct Status {
+    /// The exporter's version.
+    pub exporter_version: &'static str,
+    pub ready: bool,
+    pub models: Vec<ModelStatus>,
+    pub logs: Vec<LogStatus>,
+}
+
+#[derive(Serialize, Debug)]
+pub struct ModelStatus {
+    pub model: String,
+    pub task: &'static str,
+    pub targets: Vec<TargetStatus>,
+    /// Labels whose version is not known, by result.
+    pub labels: BTreeMap<&'static str, u64>,
+    pub labels_waiting: u64,
+    /// Values that a limit folded into `__other__`.
+    pub folded: u64,
+    pub versions: Vec<VersionStatus>,
+}
+
+#[derive(Serialize, Debug)]
+pub struct TargetStatus {
+    pub indicator: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub class: String,
+    pub value: f64,
+}
+
+#[derive(Serialize, Debug)]
+pub struct VersionStatus {
+    pub version: String,
+    /// Seconds since the epoch.
+    pub first_seen: Option<f64>,
+    pub last_seen: Option<f64>,
+    pub requests: Vec<RequestCount>,
+    pub predictions: u64,
+    /// By class; empty for regression.
+    pub predictions_by_class: BTreeMap<String, u64>,
+    /// Cells that hold outcomes; none above 16 classes.
+    pub outcomes: Vec<OutcomeCount>,
+    pub labels: BTreeMap<&'static str, u64>,
+    pub last_label: Option<f64>,
+    pub pending: u64,
+    pub unlabeled: BTreeMap<&'static str, u64>,
+    pub windows: Vec<WindowStatus>,
+}
+
+#[derive(Serialize, Debug)]
+pub struct RequestCount {
+    pub status: String,
+    pub result: &'static str,
+    pub count: u64,
+}
+
+#[derive(Serialize, Debug)]
+pub struct OutcomeCount {
+    pub predicted: String,
+    pub actual: String,
+    pub correct: bool,
+    pub count: u64,
+}
+
+#[derive(Serialize, Debug)]
+pub struct WindowStatus {
+    pub window: String,
+    pub slice: String,
+    pub samples: u64,
+    /// Values by name, as in the metrics without `inference_` and unit; those that are undefined are not here.
+    pub values: BTreeMap<&'static str, f64>,
+    /// Names of values of this task that are undefined, and why.
+    pub absent: BTreeMap<&'static str, &'static str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub classes: BTreeMap<String, BTreeMap<&'static str, f64>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub averages: BTreeMap<&'static str, BTreeMap<&'static str, f64>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub top_k_accuracy: BTreeMap<u32, f64>,
+}
+
+#[derive(Serialize, Debug)]
+pub struct LogStatus {
+    pub log: String,
+    pub lines: u64,
+    pub records: u64,
+    pub bytes: u64,
+    /// By reason, those that occurred.
+    pub rejected: BTreeMap<&'static str, u64>,
+    pub ignored: BTreeMap<&'static str, u64>,
+    /// Event time of the newest record, in seconds since the epoch.
+    pub last_record: Option<f64>,
+}
+
+/// A value that a window has one of: its name and why it can be absent.
+struct Named {
+    scalar: Scalar,
+    name: &'static str,
+    absent: &'static str,
+    /// Slices have it too.
+    in_slices: bool,
+}
+
+const NO_SAMPLE: &str = "no labelled prediction in the window";
+const NO_SCORES: &str = "no labelled prediction with the scores it takes, or a score outside 0..1";
+
+const COVERAGE: Named = named(Scalar::Coverage, "label_coverage", "nothing was settled in the window", false);
+
+const CLASSIFIER: &[Named] = &[
+    named(Scalar::Accuracy, "accuracy", NO_SAMPLE, true),
+    named(Scalar::AccuracyLower, "accuracy_lower", NO_SAMPLE, true),
+    named(Scalar::AccuracyUpper, "accuracy_upper", NO_SAMPLE, true),
+    named(Scalar::BalancedAccuracy, "balanced_accuracy", NO_SAMPLE, false),
+    named(Scalar::Mcc, "mcc", "all labels or all predictions are of one class", false),
+    named(Scalar::CohenKappa, "cohen_kappa", "all labels and predictions are of one class", false),
+];
+
+const SCORED: &[Named] = &[
+    named(Scalar::LogLoss, "log_loss", NO_SCORES, false),
+    named(Scalar::BrierScore, "brier_score", NO_SCORES, false),
+    named(Scalar::CalibrationError, "calibration_error", NO_SCORES, false),
+];
+
+const REGRESSION: &[Named] = &[
+    named(Scalar::Mae, "mae", NO_SAMPLE, true),
+    named(Scalar::Rmse, "rmse", NO_SAMPLE, true),
+    named(Scalar::Bias, "bias", NO_SAMPLE, true),
+    named(Scalar::Mse, "mse", NO_SAMPLE, false),
+    named(Scalar::Mape, "mape", "no label in the window that is not 0", false),
+    named(Scalar::R2, "r2", "fewer than two different labels in the window", false),
+];
+
+const AVERAGED: [(Averaged, &str); 4] = [
+    (Averaged::Precision, "precision"),
+    (Averaged::Recall, "recall"),
+    (Averaged::F1, "f1"),
+    (Averaged::Specificity, "specificity"),
+];
+
+const fn named(scalar: Scalar, name: &'static str, absent: &'static str, in_slices: bool) -> Named {
+    Named { scalar, name, absent, in_slices }
+}
+
+// === impl Status ===
+
+impl Status {
+    pub fn new(state: &State) -> Self {
+        Self {
+            exporter_version: env!("CARGO_PKG_VERSION"),
+            ready: state.caught_up,
+            models: state.monitors().iter().map(ModelStatus::new).collect(),
+            logs: state.logs.iter().map(LogStatus::new).collect(),
+        }
+    }
+}
+
+impl ModelStatus {
+    fn new(monitor: &Monitor) -> Self {
+        let config = monitor.config();
+        let targets = config.targets.iter().map(|target| TargetStatus {
+            indicator: target.indicator.clone(),
+            class: target.class.clone(),
+            value: target.value,
+        });
+        Self {
+            model: monitor.name().to_owned(),
+            task: config.task.name(),
+            targets: targets.collect(),
+            labels: occurred(LabelResult::ALL, LabelResult::name, monitor.labels()),
+            labels_waiting: monitor.join().labels_waiting() as u64,
+            folded: monitor.folded(),
+            versions: monitor.versions().map(|version| VersionStatus::new(monitor, version)).collect(),
+        }
+    }
+}
+
+impl VersionStatus {
+    fn new(monitor: &Monitor, version: &Version) -> Self {
+        let windows = gauge::of_version(monitor, version);
+        let by_class = monitor.classes().vocabulary().names().zip(&version.predictions);
+        let classifies = !matches!(monitor.config().task, Task::Regression);
+        Self {
+            version: version.name.to_string(),
+            first_seen: seconds(version.first_seen),
+            last_seen: seconds(version.last_seen),
+            requests: requests(monitor, version),
+            predictions: version.predictions_total,
+            predictions_by_class: by_class
+                .filter(|&(_, &count)| classifies && count > 0)
+                .map(|(name, &count)| (name.to_owned(), count))
+                .collect(),
+            outcomes: outcomes(monitor, version),
+            labels: occurred(LabelResult::ALL, LabelResult::name, &version.labels),
+            last_label: seconds(version.last_label),
+            pending: version.pending,
+            unlabeled: occurred(Unlabeled::ALL, Unlabeled::name, &version.unlabeled),
+            windows: windows.iter().map(|values| WindowStatus::new(monitor, values)).collect(),
+        }
+    }
+}
+
+impl WindowStatus {
+    fn new(monitor: &Monitor, values: &WindowValues) -> Self {
+        let mut new = Self {
+            window: values.window_name(),
+            slice: values.slice_name(monitor),
+            samples: values.samples,
+            values: BTreeMap::new(),
+            absent: BTreeMap::new(),
+            classes: BTreeMap::new(),
+            averages: BTreeMap::new(),
+            top_k_accuracy: BTreeMap::new(),
+        };
+        let config = monitor.config();
+        if config.expects_labels {
+            new.put(values, &COVERAGE);
+        }
+        match config.task {
+            Task::Regression => REGRESSION.iter().for_each(|one| new.put(values, one)),
+            Task::Binary { .. } | Task::Multiclass { .. } => {
+                CLASSIFIER.iter().for_each(|one| new.put(values, one));
+                if config.maps_score {
+                    SCORED.iter().for_each(|one| new.put(values, one));
+                }
+                new.put_classes(monitor, values);
+            }
+        }
+        new
+    }
+
+    fn put(&mut self, values: &WindowValues, one: &Named) {
+        let value = values.scalar(one.scalar);
+        if !value.is_nan() {
+            self.values.insert(one.name, value);
+        } else if values.slice.is_none() || one.in_slices {
+            self.absent.insert(one.name, one.absent);
+        }
+    }
+
+    fn put_classes(&mut self, monitor: &Monitor, values: &WindowValues) {
+        let class_name = |id| monitor.classes().vocabulary().name(id).to_owned();
+        for class in &values.classes {
+            let named = [
+                ("precision", class.precision[0]),
+                ("precision_lower", class.precision[1]),
+                ("precision_upper", class.precision[2]),
+                ("recall", class.recall[0]),
+                ("recall_lower", class.recall[1]),
+                ("recall_upper", class.recall[2]),
+                ("f1", class.f1),
+                ("specificity", class.specificity),
+            ];
+            self.classes.insert(class_name(class.class), defined(named));
+        }
+        for ranking in &values.rankings {
+            let named = [
+                ("roc_auc", ranking.roc_auc[0]),
+                ("roc_auc_error_bound", ranking.roc_auc[1]),
+                ("pr_auc", ranking.pr_auc[0]),
+                ("pr_auc_error_bound", ranking.pr_auc[1]),
+            ];
+            match ranking.class {
+                None => self.values.extend(defined(named)),
+                Some(class) => self.classes.entry(class_name(class)).or_default().extend(defined(named)),
+            }
+        }
+        for average in Average::ALL {
+            let averages = AVERAGED.map(|(averaged, name)| (name, values.average(averaged, average)));
+            let averages = defined(averages);
+            if !averages.is_empty() {
+                self.averages.insert(average.name(), averages);
+            }
+        }
+        self.top_k_accuracy = values.top_k.iter().copied().filter(|(_, value)| !value.is_nan()).collect();
+    }
+}
+
+impl LogStatus {
+    fn new(log: &LogTally) -> Self {
+        Self {
+            log: log.name.clone(),
+            lines: log.lines,
+            records: log.records,
+            bytes: log.bytes,
+            rejected: occurred(Reject::ALL, Reject::name, &log.rejected),
+            ignored: occurred(Ignore::ALL, Ignore::name, &log.ignored),
+            last_record: seconds(log.last_record),
+        }
+    }
+}
+
+fn requests(monitor: &Monitor, version: &Version) -> Vec<RequestCount> {
+    let mut requests = Vec::new();
+    for (id, counts) in version.requests.iter().enumerate() {
+        for (result, &count) in ["ok", "failed"].into_iter().zip(counts) {
+            if count > 0 {
+                let status = monitor.statuses().name(id as u16).to_owned();
+                requests.push(RequestCount { status, result, count });
+            }
+        }
+    }
+    if version.requests_unnamed > 0 {
+        let count = version.requests_unnamed;
+        requests.push(RequestCount { status: String::new(), result: "ok", count });
+    }
+    requests
+}
+
+fn outcomes(monitor: &Monitor, version: &Version) -> Vec<OutcomeCount> {
+    let Some(cells) = &version.cells else { return Vec::new() };
+    let name = |id| monitor.classes().vocabulary().name(id).to_owned();
+    cells
+        .iter()
+        .filter(|cell| cell.count > 0)
+        .map(|cell| OutcomeCount {
+            predicted: name(cell.predicted),
+            actual: name(cell.actual),
+            correct: cell.correct,
+            count: cell.count,
+        })
+        .collect()
+}
+
+/// The counts that are not 0, by name.
+fn occurred<T: Copy, const N: usize>(
+    all: [T; N],
+    name: impl Fn(T) -> &'static str,
+    counts: &[u64; N],
+) -> BTreeMap<&'static str, u64> {
+    all.into_iter()
+        .zip(counts)
+        .filter(|&(_, &count)| count > 0)
+        .map(|(one, &count)| (name(one), count))
+        .collect()
+}
+
+fn defined<const N: usize>(values: [(&'static str, f64); N]) -> BTreeMap<&'static str, f64> {
+    values.into_iter().filter(|(_, value)| !value.is_nan()).collect()
+}
+
+/// Seconds since the epoch; `None` for the marks of no time at either end.
+fn seconds(time: Timestamp) -> Option<f64> {
+    (time != Timestamp::MIN && time != Timestamp::MAX).then(|| time.as_seconds())
+}

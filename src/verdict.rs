@@ -23,6 +23,8 @@ pub enum Reject {
     NotABatch,
     /// A container runtime line that is not in its runtime's format.
     Container,
+    /// The file begins with the byte order mark of UTF-16.
+    Encoding,
 }
 
 /// Why a line was rightly passed over.
@@ -39,7 +41,7 @@ pub enum Ignore {
 // === impl Reject ===
 
 impl Reject {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Malformed,
         Self::TooLong,
         Self::InvalidUtf8,
@@ -49,6 +51,7 @@ impl Reject {
         Self::NothingMapped,
         Self::NotABatch,
         Self::Container,
+        Self::Encoding,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -62,6 +65,7 @@ impl Reject {
             Self::NothingMapped => "nothing_mapped",
             Self::NotABatch => "not_a_batch",
             Self::Container => "container",
+            Self::Encoding => "encoding",
         }
     }
 }

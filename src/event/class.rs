@@ -58,7 +58,11 @@ fn whole_number<'a>(text: &'a str, digits: &'a mut Digits) -> &'a str {
             return "0";
         }
         // A leading zero makes a code (a postcode, say), not a number, unless it is only the sign's.
-        return if whole.starts_with('0') { text } else { &unsigned[..unsigned.len() - magnitude.len() + whole.len()] };
+        return if whole.starts_with('0') {
+            text
+        } else {
+            &unsigned[..unsigned.len() - magnitude.len() + whole.len()]
+        };
     }
     if magnitude.bytes().any(|byte| matches!(byte, b'e' | b'E')) {
         const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
@@ -109,8 +113,14 @@ mod tests {
     #[test]
     fn what_names_no_class() {
         for value in [
-            Value::Missing, Value::Null, Value::Nested, Value::Text(""), Value::Text("  "),
-            Value::Number("NaN"), Value::Number("Infinity"), Value::Number("-Infinity"),
+            Value::Missing,
+            Value::Null,
+            Value::Nested,
+            Value::Text(""),
+            Value::Text("  "),
+            Value::Number("NaN"),
+            Value::Number("Infinity"),
+            Value::Number("-Infinity"),
         ] {
             check(value, &[], None);
         }

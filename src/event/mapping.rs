@@ -246,12 +246,7 @@ fn id<'a>(
 }
 
 /// The text of a mapped value; `None`, counted, where there is none.
-fn text<'a>(
-    value: Value<'a>,
-    field: Option<FieldId>,
-    role: Role,
-    tally: &mut ValueTally,
-) -> Option<&'a str> {
+fn text<'a>(value: Value<'a>, field: Option<FieldId>, role: Role, tally: &mut ValueTally) -> Option<&'a str> {
     field?;
     let text = match value {
         Value::Missing | Value::Null => None,

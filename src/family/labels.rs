@@ -80,8 +80,7 @@ fn results(monitor: &Monitor, writer: &mut Writer) {
     };
     for result in LabelResult::ALL {
         let count = monitor.labels()[result as usize];
-        let starts_at_zero =
-            result == unmatched || (result == LabelResult::Unsampled && join.sample < 1.0);
+        let starts_at_zero = result == unmatched || (result == LabelResult::Unsampled && join.sample < 1.0);
         if count > 0 || starts_at_zero {
             writer.count(&[("result", result.name())], count);
         }

@@ -17,9 +17,16 @@ pub(super) const FAMILIES: &[Family] = &[
         "",
         |log, writer| writer.count(&[], log.lines),
     ),
-    family("inference_exporter_records_total", Counter, "Lines that were records.", &[], "", |log, writer| {
-        writer.count(&[], log.records);
-    }),
+    family(
+        "inference_exporter_records_total",
+        Counter,
+        "Lines that were records.",
+        &[],
+        "",
+        |log, writer| {
+            writer.count(&[], log.records);
+        },
+    ),
     family("inference_exporter_bytes_total", Counter, "Bytes read.", &[], "", |log, writer| {
         writer.count(&[], log.bytes);
     }),

@@ -121,8 +121,11 @@ fn slice_outcomes(view: &VersionView<'_>, writer: &mut Writer) {
 fn write_cells(view: &VersionView<'_>, writer: &mut Writer, first: Labels<'_>, cells: &Cells, shown: usize) {
     let is_shown = |class: u16| class != FOLDED && usize::from(class) < shown;
     let mut write = |predicted: u16, actual: u16, correct: bool, count: u64| {
-        let own =
-            [("predicted", view.class(predicted)), ("actual", view.class(actual)), ("correct", truth(correct))];
+        let own = [
+            ("predicted", view.class(predicted)),
+            ("actual", view.class(actual)),
+            ("correct", truth(correct)),
+        ];
         // At most two labels come before: slice_by and slice.
         let mut labels = [("", ""); 5];
         let length = first.len() + own.len();

@@ -20,11 +20,23 @@ pub struct Own {
 /// Name, type and meaning, for the reference.
 pub const FAMILIES: &[(&str, Kind, &str)] = &[
     ("inference_exporter_build_info", Kind::Gauge, "1, with the version of the exporter."),
-    ("inference_exporter_config_last_reload_successful", Kind::Gauge, "Whether the configuration was read without a mistake the last time."),
-    ("inference_exporter_config_last_reload_success_timestamp_seconds", Kind::Gauge, "When a configuration was last taken over, in seconds since the epoch."),
+    (
+        "inference_exporter_config_last_reload_successful",
+        Kind::Gauge,
+        "Whether the configuration was read without a mistake the last time.",
+    ),
+    (
+        "inference_exporter_config_last_reload_success_timestamp_seconds",
+        Kind::Gauge,
+        "When a configuration was last taken over, in seconds since the epoch.",
+    ),
     ("inference_exporter_series", Kind::Gauge, "Samples about models and logs in this exposition."),
     ("inference_exporter_series_overflow_total", Kind::Counter, "Values that a limit folded into __other__."),
-    ("inference_exporter_scrape_duration_seconds", Kind::Histogram, "How long expositions took to write, without this one."),
+    (
+        "inference_exporter_scrape_duration_seconds",
+        Kind::Histogram,
+        "How long expositions took to write, without this one.",
+    ),
 ];
 
 /// Seconds: a scrape of ten series takes some 10 µs, one of 100,000 some 10 ms.

@@ -211,15 +211,33 @@ pub(super) const FAMILIES: &[Family] = &[
         SCORES,
         |view, writer| writer.value(&[], view.values.scalar(Scalar::CalibrationError)),
     ),
-    gauge("inference_mse", "Mean squared error, in the squared unit of the label.", &[], REGRESSION, |view, writer| {
-        writer.value(&[], view.values.scalar(Scalar::Mse));
-    }),
-    gauge("inference_rmse", "Root of the mean squared error, in the unit of the label.", &[], REGRESSION, |view, writer| {
-        writer.value(&[], view.values.scalar(Scalar::Rmse));
-    }),
-    gauge("inference_mae", "Mean absolute error, in the unit of the label.", &[], REGRESSION, |view, writer| {
-        writer.value(&[], view.values.scalar(Scalar::Mae));
-    }),
+    gauge(
+        "inference_mse",
+        "Mean squared error, in the squared unit of the label.",
+        &[],
+        REGRESSION,
+        |view, writer| {
+            writer.value(&[], view.values.scalar(Scalar::Mse));
+        },
+    ),
+    gauge(
+        "inference_rmse",
+        "Root of the mean squared error, in the unit of the label.",
+        &[],
+        REGRESSION,
+        |view, writer| {
+            writer.value(&[], view.values.scalar(Scalar::Rmse));
+        },
+    ),
+    gauge(
+        "inference_mae",
+        "Mean absolute error, in the unit of the label.",
+        &[],
+        REGRESSION,
+        |view, writer| {
+            writer.value(&[], view.values.scalar(Scalar::Mae));
+        },
+    ),
     gauge(
         "inference_mape_ratio",
         "Mean absolute error as a share of the label; labels of 0 are left out.",

@@ -62,8 +62,13 @@ pub enum Offer {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Settled {
     /// At the time when it had waited long enough, whenever that is noticed.
-    PredictionExpired { version: u16, at: Timestamp },
-    PredictionEvicted { version: u16 },
+    PredictionExpired {
+        version: u16,
+        at: Timestamp,
+    },
+    PredictionEvicted {
+        version: u16,
+    },
     /// A label that met no prediction, in time or because it had to make room.
     LabelUnmatched,
 }
@@ -274,13 +279,7 @@ impl Join {
     }
 
     /// The half of a request that has no prediction: its slices fill those that the prediction lacks.
-    pub fn half(
-        &mut self,
-        key: Key,
-        half: Half,
-        slices: &[u16],
-        settle: &mut impl FnMut(Settled),
-    ) -> Offer {
+    pub fn half(&mut self, key: Key, half: Half, slices: &[u16], settle: &mut impl FnMut(Settled)) -> Offer {
         let found = self.find(key);
         let entry = found.unwrap_or_else(|| {
             let entry = self.insert(key, State::Half, half.time, settle);
@@ -375,13 +374,7 @@ impl Join {
         self.index.find(halves[1], |&entry| self.entries[entry as usize].key == halves).copied()
     }
 
-    fn insert(
-        &mut self,
-        key: Key,
-        state: State,
-        time: Timestamp,
-        settle: &mut impl FnMut(Settled),
-    ) -> u32 {
+    fn insert(&mut self, key: Key, state: State, time: Timestamp, settle: &mut impl FnMut(Settled)) -> u32 {
         if self.len() >= self.config.max_pending {
             self.evict(settle);
         }
@@ -472,7 +465,8 @@ impl Join {
         let at = entry as usize;
         let Prediction { version, class, fingerprint, value, time: _ } = *prediction;
         let stored = &mut self.entries[at];
-        (stored.version, stored.class, stored.fingerprint, stored.value) = (version, class, fingerprint, value);
+        (stored.version, stored.class, stored.fingerprint, stored.value) =
+            (version, class, fingerprint, value);
         let has_half = stored.has_half;
         for (kept, given) in self.slices_mut(entry).iter_mut().zip(slices) {
             if *given != 0 || !has_half {

@@ -36,9 +36,10 @@ impl Binding {
         config: &Config,
         others: impl IntoIterator<Item = &'a event::Fields>,
     ) -> Self {
-        let slices = config.slices.iter().map(|name| {
-            log.slices.iter().find(|(mapped, _)| mapped == name).map(|(_, field)| *field)
-        });
+        let slices = config
+            .slices
+            .iter()
+            .map(|name| log.slices.iter().find(|(mapped, _)| mapped == name).map(|(_, field)| *field));
         let scores = config.scored.iter().map(|class| log.scores.iter().position(|(name, _)| name == class));
         Self {
             role: Role::new(log, others),

@@ -270,9 +270,9 @@ impl Monitor {
         let Self { join, versions, labels, config, .. } = self;
         join.expire(clock, &mut |settled| settle(settled, versions, labels, &config.join, clock));
         for version in versions.iter_mut() {
-            let over = version.as_ref().is_some_and(|seen| {
-                seen.pending == 0 && clock.since(seen.last_seen) > config.expire_after
-            });
+            let over = version
+                .as_ref()
+                .is_some_and(|seen| seen.pending == 0 && clock.since(seen.last_seen) > config.expire_after);
             if over {
                 *version = None;
                 self.series_full = false;

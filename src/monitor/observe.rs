@@ -156,9 +156,7 @@ impl Monitor {
                 let class = if score >= threshold { POSITIVE } else { super::classes::NEGATIVE };
                 return Some(Given { class, value: score });
             }
-            Task::Binary { .. } => {
-                self.class(event.prediction).map(|class| Given { class, value: score })
-            }
+            Task::Binary { .. } => self.class(event.prediction).map(|class| Given { class, value: score }),
             Task::Multiclass { .. } if absent => {
                 let place = argmax(&self.scores)?;
                 let class = Class { id: self.scored[place], fingerprint: 0 };
@@ -220,7 +218,8 @@ impl Monitor {
         };
         if !matches!(event.label, Value::Missing | Value::Null) {
             if let Some(label) = self.read_label(event, moment.at) {
-                let (slices, scores) = (std::mem::take(&mut self.slice_ids), std::mem::take(&mut self.scores));
+                let (slices, scores) =
+                    (std::mem::take(&mut self.slice_ids), std::mem::take(&mut self.scores));
                 self.count_outcome(&Settled { prediction, slices: &slices, scores: &scores, label });
                 (self.slice_ids, self.scores) = (slices, scores);
                 return;
@@ -242,14 +241,10 @@ impl Monitor {
         }
         let version = prediction.version;
         let Self { join, versions, labels, slice_ids, scores, .. } = self;
-        let (offer, entry) = join.predict(
-            self.secret.key(id),
-            &prediction,
-            slice_ids,
-            scores,
-            moment.clock,
-            &mut |settled| settle(settled, versions, labels, &config, moment.clock),
-        );
+        let (offer, entry) =
+            join.predict(self.secret.key(id), &prediction, slice_ids, scores, moment.clock, &mut |settled| {
+                settle(settled, versions, labels, &config, moment.clock)
+            });
         if !matches!(offer, Offer::Repeated { .. })
             && let Some(seconds) = self.join.half_latency(entry)
         {
@@ -414,8 +409,7 @@ impl Monitor {
         if values.len() <= at_value {
             values.resize(at_value + 1, None);
         }
-        let slice =
-            values[at_value].get_or_insert_with(|| Box::new(Slice::new(&self.config, &self.shape)));
+        let slice = values[at_value].get_or_insert_with(|| Box::new(Slice::new(&self.config, &self.shape)));
         slice.count_outcome(outcome, at);
     }
 }

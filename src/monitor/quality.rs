@@ -10,7 +10,10 @@ use crate::accumulator::{Accumulator, ClassOutcome};
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome<'a> {
     /// `terms` are there where the outcome has a score.
-    Class { outcome: ClassOutcome<'a>, terms: Option<&'a ScoreTerms> },
+    Class {
+        outcome: ClassOutcome<'a>,
+        terms: Option<&'a ScoreTerms>,
+    },
     Number(Residual),
 }
 
@@ -18,7 +21,10 @@ pub enum Outcome<'a> {
 #[derive(Clone, Debug)]
 pub enum Quality {
     /// `scores` is there where the model's logs map scores, and never for a slice.
-    Classifier { classes: ClassTally, scores: Option<Box<ScoreTally>> },
+    Classifier {
+        classes: ClassTally,
+        scores: Option<Box<ScoreTally>>,
+    },
     Regressor(Errors),
 }
 

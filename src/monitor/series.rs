@@ -65,8 +65,11 @@ fn of_window(config: &Config, classes: usize) -> usize {
 
 /// Series that the monitor may expose with what it has seen so far, in `versions` versions.
 fn of_monitor(monitor: &Monitor, versions: usize, classes: usize, statuses: usize) -> usize {
-    let slices: usize =
-        monitor.versions().flat_map(|version| &version.slices).map(|values| values.iter().flatten().count()).sum();
+    let slices: usize = monitor
+        .versions()
+        .flat_map(|version| &version.slices)
+        .map(|values| values.iter().flatten().count())
+        .sum();
     versions * of_version(&monitor.config, classes, statuses) + slices * of_slice(&monitor.config, classes)
 }
 
