@@ -38,6 +38,8 @@ pub const WALK_DEPTH_MAX: usize = 32;
 pub const DIRECTORY_SETTLE: Span = Span::from_seconds(2);
 /// A directory is listed again after this long even if it seems unchanged, for network file systems.
 pub const DIRECTORY_LIST_INTERVAL: Span = Span::from_seconds(10);
+/// How long after a restart a file that had been read may still appear, as on a volume mounted late.
+pub const POSITION_WAIT: Span = Span::from_seconds(3600);
 /// Pause after the first failed read of a file; doubled up to the maximum.
 pub const RETRY_WAIT_MIN: Span = Span::from_millis(250);
 pub const RETRY_WAIT_MAX: Span = Span::from_seconds(30);

@@ -164,7 +164,7 @@ impl Status {
     pub fn new(state: &State) -> Self {
         Self {
             exporter_version: env!("CARGO_PKG_VERSION"),
-            ready: state.caught_up,
+            ready: state.looked_once,
             models: state.monitors().iter().map(ModelStatus::new).collect(),
             logs: state.logs.iter().map(LogStatus::new).collect(),
         }

@@ -181,6 +181,11 @@ impl Join {
         &self.config
     }
 
+    /// Goes on with other bounds; what is beyond a lower `max_pending` leaves as others come.
+    pub fn reconfigure(&mut self, config: Config) {
+        self.config = config;
+    }
+
     /// Labels that wait for their prediction.
     pub fn labels_waiting(&self) -> usize {
         self.labels_waiting

@@ -95,6 +95,22 @@ pub struct Limits {
     pub versions: usize,
 }
 
+// === impl Config ===
+
+impl Config {
+    /// Whether states that were kept under `old` say the same under this configuration.
+    fn keeps_meaning(&self, old: &Self) -> bool {
+        self.task == old.task
+            && self.windows == old.windows
+            && self.window_all == old.window_all
+            && self.slices == old.slices
+            && self.scored == old.scored
+            && self.maps_score == old.maps_score
+            && self.buckets == old.buckets
+            && self.limits == old.limits
+    }
+}
+
 // === impl Task ===
 
 impl Task {
@@ -277,6 +293,18 @@ impl Monitor {
                 *version = None;
                 self.series_full = false;
             }
+        }
+    }
+
+    /// Takes over what was known under another configuration of the same model, unless that changed what
+    /// the numbers mean.
+    pub fn carry_over(&mut self, old: Self) {
+        if self.config.keeps_meaning(&old.config) {
+            let config = std::mem::replace(self, old).config;
+            self.join.reconfigure(config.join);
+            self.failed.clear();
+            self.failed.extend(self.statuses.names().map(|status| config.failed.is_match(status)));
+            self.config = config;
         }
     }
 

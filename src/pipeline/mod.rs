@@ -4,7 +4,9 @@
 //! module changes a state, a batch at a time, under one lock.
 
 pub mod intake;
+pub mod live;
 pub mod replay;
+pub mod stream;
 
 use crate::event::mapping::{Role, ValueTally};
 use crate::limits::{MODELS_MAX, OTHER};
@@ -48,6 +50,11 @@ pub struct LogTally {
     mapped: [bool; Role::ALL.len()],
     /// Event time of the newest record; `Timestamp::MIN` before the first.
     pub last_record: Timestamp,
+    /// As of the last look at the files.
+    pub files: source::tally::Tally,
+    pub lag_bytes: u64,
+    /// Whether all files had been read to their end at the last look.
+    pub caught_up: bool,
 }
 
 /// Everything that is known: what `/metrics` is written from.
@@ -59,8 +66,8 @@ pub struct State {
     models_folded: u64,
     secret: join::Secret,
     pub logs: Vec<LogTally>,
-    /// Whether every `paths` has been looked at, and all that was there at the start has been read.
-    pub caught_up: bool,
+    /// Whether every `paths` has been looked at.
+    pub looked_once: bool,
 }
 
 impl From<line::Reject> for Reject {
@@ -87,12 +94,21 @@ impl LogTally {
             ignored: [0; Ignore::ALL.len()],
             values: ValueTally::default(),
             last_record: Timestamp::MIN,
+            files: source::tally::Tally::default(),
+            lag_bytes: 0,
+            caught_up: false,
         }
     }
 
     /// Whether the log maps a field.
     pub fn maps(&self, field: Role) -> bool {
         self.mapped[field as usize]
+    }
+
+    /// Takes over the counts of the same log under another configuration.
+    fn carry_over(&mut self, old: Self) {
+        let mapped = self.mapped;
+        *self = Self { mapped, ..old };
     }
 
     pub fn reject(&mut self, reason: Reject) {
@@ -118,7 +134,7 @@ impl State {
             models_folded: 0,
             secret,
             logs: config.streams.iter().map(LogTally::new).collect(),
-            caught_up: false,
+            looked_once: false,
         };
         for model in &config.models {
             new.add(model.clone(), &model.name);
@@ -156,6 +172,29 @@ impl State {
 
     pub fn monitor_mut(&mut self, index: usize) -> &mut Monitor {
         &mut self.monitors[index]
+    }
+
+    /// Goes on with another configuration: models and logs that stay keep what they have, others go.
+    fn reconfigure(&mut self, config: &Config) {
+        let mut old = std::mem::replace(self, Self::new(config, self.secret));
+        for tally in &mut self.logs {
+            if let Some(before) = old.logs.iter().position(|before| before.name == tally.name) {
+                tally.carry_over(old.logs.swap_remove(before));
+            }
+        }
+        for monitor in old.monitors {
+            let named = self.by_name.get(monitor.name()).copied();
+            match (named, &config.found) {
+                (Some(index), _) => self.monitors[index].carry_over(monitor),
+                (None, Some(found)) => {
+                    let index = self.add(found.clone(), monitor.name());
+                    self.monitors[index].carry_over(monitor);
+                }
+                (None, None) => {}
+            }
+        }
+        self.models_folded = old.models_folded;
+        self.looked_once = old.looked_once;
     }
 
     /// Moves every window on to `now`.

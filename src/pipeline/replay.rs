@@ -5,28 +5,17 @@
 
 use super::intake::{Clock, Intake};
 use super::{Config, State};
-use crate::limits::BATCH_BYTES_MAX;
 use crate::line::Buffer;
 use crate::record::Decoder;
+use crate::source::{self, Progress, Source};
 use crate::time::Timestamp;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::io::{self, Read};
 
-/// One log file, and the place of its log in the configuration.
+/// One input, and the place of its log in the configuration.
 pub struct Input {
     pub stream: usize,
-    /// What errors call it.
-    pub name: String,
-    pub reader: Box<dyn Read + Send>,
-}
-
-/// A file that could not be read to its end.
-#[derive(Debug, thiserror::Error)]
-#[error("{name}: {source}")]
-pub struct ReadError {
-    name: String,
-    source: io::Error,
+    pub source: Box<dyn Source>,
 }
 
 /// An input with the record that it has next.
@@ -49,7 +38,7 @@ pub fn run(
     inputs: Vec<Input>,
     state: &mut State,
     progress: &mut dyn FnMut(u64),
-) -> Result<Timestamp, ReadError> {
+) -> Result<Timestamp, source::Error> {
     let mut heads: Vec<Head> = inputs.into_iter().map(|input| Head::new(config, input)).collect();
     let mut next = BinaryHeap::new();
     for (order, head) in heads.iter_mut().enumerate() {
@@ -71,7 +60,7 @@ pub fn run(
         state.advance(highest);
     }
     state.end();
-    state.caught_up = true;
+    state.looked_once = true;
     Ok(highest)
 }
 
@@ -89,7 +78,7 @@ impl Head {
     }
 
     /// Goes on to the next record; `false` at the end.
-    fn pull(&mut self, state: &mut State, progress: &mut dyn FnMut(u64)) -> Result<bool, ReadError> {
+    fn pull(&mut self, state: &mut State, progress: &mut dyn FnMut(u64)) -> Result<bool, source::Error> {
         let tally = &mut state.logs[self.input.stream];
         loop {
             while let Some(line) = self.buffer.next_line() {
@@ -106,20 +95,19 @@ impl Head {
             if self.ended {
                 return Ok(false);
             }
-            let space = self.buffer.space();
-            let space_length = space.len().min(BATCH_BYTES_MAX);
-            match self.input.reader.read(&mut space[..space_length]) {
-                Ok(0) => {
-                    self.ended = true;
-                    self.buffer.finish();
-                }
-                Ok(count) => {
+            match self.input.source.read(self.buffer.space(), self.time)? {
+                Progress::Bytes(count) => {
                     self.buffer.filled(count, self.time);
                     tally.bytes += count as u64;
                     progress(count as u64);
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => return Err(ReadError { name: self.input.name.clone(), source }),
+                Progress::Ended => {
+                    self.ended = true;
+                    self.buffer.finish();
+                }
+                Progress::Idle | Progress::Truncated => {
+                    unreachable!("an input that is read once has a next byte or an end")
+                }
             }
         }
     }

@@ -127,6 +127,26 @@ trait Decode: Send {
     fn heap_bytes(&self) -> usize;
 }
 
+// === impl Config ===
+
+impl Config {
+    /// Whether lines decode to the same records. Patterns compare as they were written.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let same_format = match (&self.format, &other.format) {
+            (Format::Json, Format::Json) | (Format::Logfmt, Format::Logfmt) => true,
+            (
+                Format::Csv { delimiter, columns },
+                Format::Csv { delimiter: other_delimiter, columns: other_columns },
+            ) => delimiter == other_delimiter && columns == other_columns,
+            (Format::Regex { pattern }, Format::Regex { pattern: other_pattern }) => {
+                pattern.as_str() == other_pattern.as_str()
+            }
+            _ => false,
+        };
+        same_format && self.explode == other.explode && self.fields == other.fields
+    }
+}
+
 // === impl Value ===
 
 impl<'a> Value<'a> {

@@ -1,0 +1,22 @@
+//! The exporter's own log: text on a terminal, JSON otherwise, always to stderr.
+
+use std::io::{self, IsTerminal};
+use tracing::Level;
+use tracing_subscriber::EnvFilter;
+
+/// Starts logging. `level` comes before `RUST_LOG`, which comes before `info`.
+pub(super) fn start(level: Option<Level>) {
+    let filter = match level {
+        Some(level) => EnvFilter::new(level.as_str()),
+        None => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")),
+    };
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let started = if io::stderr().is_terminal() {
+        builder.with_target(false).try_init()
+    } else {
+        builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+    };
+    if let Err(error) = started {
+        unreachable!("logging is started once: {error}");
+    }
+}

@@ -1,0 +1,215 @@
+//! Follows the files of one log: bytes → lines → what they change, a batch at a time.
+
+use super::intake::{Clock, Intake};
+use super::{Config, State, StreamConfig};
+use crate::line::{Buffer, Line};
+use crate::record::Decoder;
+use crate::source::file::FileId;
+use crate::source::tailer::{Cursor, Tailer};
+use crate::source::{self, Progress, Source};
+use crate::time::Timestamp;
+use crate::verdict::Reject;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// One log that is followed.
+pub struct Stream {
+    index: usize,
+    tailer: Tailer,
+    cursor: Cursor,
+    intake: Intake,
+    feeds: HashMap<FileId, Feed>,
+    /// Whether the last turn found something, so that there may be more.
+    behind: bool,
+    /// Event time of the newest record; `Timestamp::MIN` before the first.
+    watermark: Timestamp,
+}
+
+/// What is held between two reads of one file.
+struct Feed {
+    buffer: Buffer,
+    decoder: Decoder,
+}
+
+/// The state as whoever has the lock last left it: a panic of ours ends the process before it is shown.
+pub fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+// === impl Stream ===
+
+impl Stream {
+    /// The log at a place of the configuration.
+    ///
+    /// # Errors
+    /// A glob of the log is malformed.
+    pub fn new(config: &Config, index: usize) -> Result<Self, globset::Error> {
+        Ok(Self::with_tailer(config, index, Tailer::new(&config.streams[index].source)?))
+    }
+
+    fn with_tailer(config: &Config, index: usize, tailer: Tailer) -> Self {
+        Self {
+            index,
+            tailer,
+            cursor: Cursor::default(),
+            intake: Intake::new(config, index),
+            feeds: HashMap::new(),
+            behind: true,
+            watermark: Timestamp::MIN,
+        }
+    }
+
+    /// The same log under another configuration: nothing is read again, and nothing left out.
+    ///
+    /// # Errors
+    /// A glob of the log is malformed; then the stream is as it was.
+    pub fn reconfigure(&mut self, old: &Config, new: &Config, index: usize) -> Result<(), globset::Error> {
+        let (before, after) = (&old.streams[self.index], &new.streams[index]);
+        if before.source != after.source
+            || before.line != after.line
+            || !before.record.is_same(&after.record)
+        {
+            // Positions are where whole lines end, so an unterminated one is read again from its start.
+            let mut tailer = Tailer::new(&after.source)?;
+            tailer.restore(self.tailer.positions().collect());
+            self.tailer = tailer;
+            self.cursor = Cursor::default();
+            self.feeds.clear();
+        }
+        self.index = index;
+        self.intake = Intake::new(new, index);
+        Ok(())
+    }
+
+    /// Asks the file system what is there. To be called about every 250 ms.
+    pub fn look(&mut self, state: &Mutex<State>, now: Timestamp) {
+        self.tailer.look(now);
+        let mut expired = 0;
+        for feed in self.feeds.values_mut() {
+            expired += feed.buffer.expire(now);
+        }
+        let mut state = lock(state);
+        let tally = &mut state.logs[self.index];
+        for _ in 0..expired {
+            tally.reject(Reject::Container);
+        }
+        tally.files.clone_from(self.tailer.tally());
+        tally.lag_bytes = self.tailer.lag_bytes();
+        tally.caught_up = self.tailer.is_caught_up();
+    }
+
+    /// Whether the last turn found something, so that there may be more.
+    pub fn is_behind(&self) -> bool {
+        self.behind
+    }
+
+    /// Event time of the newest record; `Timestamp::MIN` before the first.
+    pub fn watermark(&self) -> Timestamp {
+        self.watermark
+    }
+
+    /// Its place in the configuration.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Reads at most one batch of one file and takes in its lines. `false` where there was nothing.
+    pub fn run_batch(&mut self, config: &Config, state: &Mutex<State>, now: Timestamp) -> bool {
+        self.behind = self.read_next(config, state, now);
+        if !self.behind {
+            // The files before the cursor have their turn again.
+            self.cursor = Cursor::default();
+            self.behind = self.read_next(config, state, now);
+        }
+        self.behind
+    }
+
+    fn read_next(&mut self, config: &Config, state: &Mutex<State>, now: Timestamp) -> bool {
+        let log = &config.streams[self.index];
+        while let Some(file) = self.tailer.next_file(&mut self.cursor, now) {
+            let id = file.id();
+            let feed = self.feeds.entry(id).or_insert_with(|| Feed::new(log, file.path(), &file.position()));
+            match file.read(feed.buffer.space(), now) {
+                Ok(Progress::Bytes(count)) => {
+                    feed.buffer.filled(count, now);
+                    let mut state = lock(state);
+                    state.logs[self.index].bytes += count as u64;
+                    feed.take_lines(&mut self.intake, config, &mut state, self.index, now);
+                    self.watermark = state.logs[self.index].last_record;
+                    let committed = feed.buffer.committed();
+                    file.commit(committed.offset, committed.delivered, committed.tail);
+                    return true;
+                }
+                Ok(Progress::Idle) => feed.buffer.rest(),
+                Ok(Progress::Truncated) => {
+                    let position = file.position();
+                    *feed = Feed::new(log, file.path(), &position);
+                    return true;
+                }
+                Ok(Progress::Ended) => {
+                    feed.buffer.finish();
+                    feed.take_lines(&mut self.intake, config, &mut lock(state), self.index, now);
+                    let committed = feed.buffer.committed();
+                    file.commit(committed.offset, committed.delivered, committed.tail);
+                    self.feeds.remove(&id);
+                    return true;
+                }
+                Err(error) => tracing::warn!(log = log.name, %error, "log cannot be read"),
+            }
+        }
+        false
+    }
+}
+
+// === impl Feed ===
+
+impl Feed {
+    fn new(log: &StreamConfig, path: &Path, position: &source::identity::Position) -> Self {
+        let mut new = Self { buffer: Buffer::new(&log.line), decoder: Decoder::new(&log.record) };
+        if position.offset > 0 {
+            new.buffer.restart(position.offset, position.delivered);
+            new.recall_header(log, path);
+        }
+        new
+    }
+
+    /// A file that is entered in its middle still begins with its header.
+    fn recall_header(&mut self, log: &StreamConfig, path: &Path) {
+        if !self.decoder.wants_header() {
+            return;
+        }
+        let mut head = Buffer::new(&log.line);
+        let Ok(mut source) = source::once::open(path) else { return };
+        let now = Timestamp::default();
+        while let Ok(Progress::Bytes(count)) = source.read(head.space(), now) {
+            head.filled(count, now);
+            match head.next_line() {
+                None => {}
+                Some(Err(_)) => return,
+                Some(Ok(line)) => return self.decoder.set_header(line.bytes),
+            }
+        }
+    }
+
+    fn take_lines(
+        &mut self,
+        intake: &mut Intake,
+        config: &Config,
+        state: &mut State,
+        index: usize,
+        now: Timestamp,
+    ) {
+        let mut clock = Clock::Wall { now };
+        while let Some(line) = self.buffer.next_line() {
+            match line {
+                Err(reason) => state.logs[index].reject(reason.into()),
+                Ok(Line { bytes, .. }) => {
+                    if intake.decode(bytes, &mut self.decoder, &mut state.logs[index]) {
+                        intake.apply(config, state, &mut clock);
+                    }
+                }
+            }
+        }
+    }
+}
