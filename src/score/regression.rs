@@ -33,11 +33,11 @@ pub fn bias(errors: &Errors) -> Option<f64> {
 
 /// 1 − Σ error² / Σ (label − mean)²; undefined where all labels are equal.
 pub fn r2(errors: &Errors) -> Option<f64> {
-    let variation = errors.label_variation();
-    if count(errors) == 0 || variation == 0.0 {
+    if count(errors) == 0 {
         return None;
     }
-    Some(1.0 - errors.squared() / variation).filter(|r2| r2.is_finite())
+    // Equal labels have a variation of exactly zero, and the quotient is not finite.
+    Some(1.0 - errors.squared() / errors.label_variation()).filter(|r2| r2.is_finite())
 }
 
 /// The pairs that a mean is over; none where the sums do not hold them all.
