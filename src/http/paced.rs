@@ -58,12 +58,16 @@ impl<S> Paced<S> {
         }
     }
 
-    fn after_flush(&mut self) {
+    fn after_flush(&mut self, context: &mut Context<'_>) {
         self.writing.stop();
         if self.slot.is_in(Phase::Writing) {
             self.is_reading_header = false;
             self.reading.stop();
             self.slot.enter(Phase::Waiting);
+            // Whoever flushes has looked for the next request before, and need not look again by itself.
+            if self.reading.poll(context, self.idle_timeout).is_ready() {
+                context.waker().wake_by_ref();
+            }
         }
     }
 
@@ -134,7 +138,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_flush(context);
         if let Poll::Ready(Ok(())) = outcome {
-            self.after_flush();
+            self.after_flush(context);
             return outcome;
         }
         self.under_write_limit(context, outcome)

@@ -31,6 +31,9 @@ use super::{Limits, Service};
 /// Rest after an error of accepting: out of file descriptors, it would fail again at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
+/// First byte of every TLS connection: the record type of a handshake (RFC 8446 §5.1).
+const TLS_HANDSHAKE: u8 = 22;
+
 /// For those who speak plain HTTP to a TLS port.
 const NOT_TLS: &[u8] = b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\
     Connection: close\r\n\r\nthis port speaks https only\n";
@@ -159,13 +162,17 @@ async fn handshake(
 ) -> Option<TlsStream<TcpStream>> {
     let mut stopping = shared.stopping.clone();
     let shaken = async {
-        match acceptor.accept(stream).into_fallible().await {
-            Ok(stream) => Some(stream),
-            Err((error, stream)) => {
-                tracing::debug!(%error, "no TLS handshake");
-                refuse_plain(&error, &stream);
+        let mut first = [0];
+        match stream.peek(&mut first).await {
+            Ok(1..) if first[0] == TLS_HANDSHAKE => {
+                let shaken = acceptor.accept(stream).await;
+                shaken.inspect_err(|error| tracing::debug!(%error, "no TLS handshake")).ok()
+            }
+            Ok(1..) => {
+                refuse_plain(&stream);
                 None
             }
+            _ => None,
         }
     };
     tokio::select! {
@@ -174,14 +181,8 @@ async fn handshake(
     }
 }
 
-/// Tells a client that does not speak TLS so, in the language it spoke.
-fn refuse_plain(error: &io::Error, stream: &TcpStream) {
-    use tokio_rustls::rustls::Error::InvalidMessage;
-    use tokio_rustls::rustls::InvalidMessage::InvalidContentType;
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
-    if !matches!(cause, Some(InvalidMessage(InvalidContentType))) {
-        return;
-    }
+/// Tells a client that does not speak TLS so, in the language it probably speaks.
+fn refuse_plain(stream: &TcpStream) {
     // A socket that was never written to has room for a line.
     if let Err(error) = stream.try_write(NOT_TLS) {
         tracing::debug!(%error, "connection lost");

@@ -138,7 +138,7 @@ impl Material {
             ClientAuth::VerifyClientCertIfGiven => against_roots().allow_unauthenticated().build(),
             ClientAuth::RequireAndVerifyClientCert => against_roots().build(),
         };
-        built.map(|verifier| Some(verifier)).map_err(|error| format!("cannot be used ({error})"))
+        built.map(Some).map_err(|error| format!("cannot be used ({error})"))
     }
 }
 
