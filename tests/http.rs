@@ -6,6 +6,13 @@
 //! security    TLS, client certificates, credentials, files that change
 //! web_config  which files are taken, with promtool as the second opinion
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "clippy does not take a test's helpers for tests"
+)]
+#![allow(clippy::disallowed_methods, reason = "real time is what limits of time are tested with")]
+
 #[path = "http/harness.rs"]
 mod harness;
 #[path = "http/limits.rs"]

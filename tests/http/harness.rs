@@ -12,35 +12,35 @@ use inference_exporter::http::{Exposition, Limits, Reload, Service, Unavailable,
 use tokio::sync::oneshot;
 
 /// For what must happen at all: far above what a loaded machine needs, so that only a hang exceeds it.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the server says.
-pub struct Pages {
-    pub text: Vec<u8>,
-    pub open_metrics: Vec<u8>,
-    pub unavailable: Option<&'static str>,
-    pub unhealthy: Option<&'static str>,
-    pub unready: Option<&'static str>,
-    pub reload: Reload,
-    pub panics: bool,
+pub(crate) struct Pages {
+    pub(crate) text: Vec<u8>,
+    pub(crate) open_metrics: Vec<u8>,
+    pub(crate) unavailable: Option<&'static str>,
+    pub(crate) unhealthy: Option<&'static str>,
+    pub(crate) unready: Option<&'static str>,
+    pub(crate) reload: Reload,
+    pub(crate) panics: bool,
     /// Held by a test for as long as `/metrics` is to take.
-    pub gate: Mutex<()>,
-    pub running: AtomicUsize,
-    pub running_max: AtomicUsize,
+    pub(crate) gate: Mutex<()>,
+    pub(crate) running: AtomicUsize,
+    pub(crate) running_max: AtomicUsize,
 }
 
-pub struct Server {
-    pub address: SocketAddr,
-    pub pages: Arc<Pages>,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) pages: Arc<Pages>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
-pub struct Response {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 // === impl Pages ===
@@ -100,19 +100,19 @@ impl Service for Pages {
 // === impl Server ===
 
 impl Server {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(Pages::default(), None, Limits::default())
     }
 
-    pub fn with_pages(pages: Pages) -> Self {
+    pub(crate) fn with_pages(pages: Pages) -> Self {
         Self::with(pages, None, Limits::default())
     }
 
-    pub fn with_limits(limits: Limits) -> Self {
+    pub(crate) fn with_limits(limits: Limits) -> Self {
         Self::with(Pages::default(), None, limits)
     }
 
-    pub fn with(pages: Pages, web: Option<WebConfig>, limits: Limits) -> Self {
+    pub(crate) fn with(pages: Pages, web: Option<WebConfig>, limits: Limits) -> Self {
         let pages = Arc::new(pages);
         let service: Arc<dyn Service> = pages.clone();
         let (stop, stopped) = oneshot::channel();
@@ -131,34 +131,34 @@ impl Server {
         Self { address, pages, stop: Some(stop), thread: Some(thread) }
     }
 
-    pub fn connect(&self) -> TcpStream {
+    pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect_timeout(&self.address, PATIENCE).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
     }
 
-    pub fn get(&self, path: &str) -> Response {
+    pub(crate) fn get(&self, path: &str) -> Response {
         self.ask("GET", path, "")
     }
 
-    pub fn ask(&self, method: &str, path: &str, headers: &str) -> Response {
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &str) -> Response {
         exchange(&mut self.connect(), method, path, headers)
     }
 
     /// Tells the server to stop, and does not wait for it.
-    pub fn begin_stop(&mut self) {
+    pub(crate) fn begin_stop(&mut self) {
         drop(self.stop.take());
     }
 
     /// How long the server took to stop.
-    pub fn stop(mut self) -> Duration {
+    pub(crate) fn stop(mut self) -> Duration {
         let begun = Instant::now();
         self.begin_stop();
         self.thread.take().unwrap().join().unwrap();
         begun.elapsed()
     }
 
-    pub fn wait_until_running(&self, count: usize) {
+    pub(crate) fn wait_until_running(&self, count: usize) {
         wait_for(|| self.pages.running.load(Ordering::SeqCst) == count);
     }
 }
@@ -172,21 +172,26 @@ impl Drop for Server {
 // === impl Response ===
 
 impl Response {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
         lines.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 }
 
-pub fn exchange(stream: &mut (impl Read + Write), method: &str, path: &str, headers: &str) -> Response {
+pub(crate) fn exchange(
+    stream: &mut (impl Read + Write),
+    method: &str,
+    path: &str,
+    headers: &str,
+) -> Response {
     try_exchange(stream, method, path, headers).unwrap()
 }
 
-pub fn try_exchange(
+pub(crate) fn try_exchange(
     stream: &mut (impl Read + Write),
     method: &str,
     path: &str,
@@ -196,12 +201,12 @@ pub fn try_exchange(
     receive(stream, method == "HEAD")
 }
 
-pub fn send(stream: &mut impl Write, method: &str, path: &str, headers: &str) -> std::io::Result<()> {
+pub(crate) fn send(stream: &mut impl Write, method: &str, path: &str, headers: &str) -> std::io::Result<()> {
     write!(stream, "{method} {path} HTTP/1.1\r\nHost: test\r\n{headers}\r\n")?;
     stream.flush()
 }
 
-pub fn receive(stream: &mut impl Read, is_head: bool) -> std::io::Result<Response> {
+pub(crate) fn receive(stream: &mut impl Read, is_head: bool) -> std::io::Result<Response> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -221,7 +226,7 @@ pub fn receive(stream: &mut impl Read, is_head: bool) -> std::io::Result<Respons
 
 /// Reads until the server closes the connection; fails when it does not.
 #[track_caller]
-pub fn read_until_closed(stream: &mut TcpStream) -> usize {
+pub(crate) fn read_until_closed(stream: &mut TcpStream) -> usize {
     let mut count = 0;
     let mut buffer = [0; 64 << 10];
     loop {
@@ -235,7 +240,7 @@ pub fn read_until_closed(stream: &mut TcpStream) -> usize {
 }
 
 #[track_caller]
-pub fn wait_for(condition: impl Fn() -> bool) {
+pub(crate) fn wait_for(condition: impl Fn() -> bool) {
     let begun = Instant::now();
     while !condition() {
         assert!(begun.elapsed() < PATIENCE, "the condition never came true");

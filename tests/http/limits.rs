@@ -11,8 +11,8 @@ use crate::harness::{PATIENCE, Pages, Server, exchange, read_until_closed, recei
 
 const SHORT: Duration = Duration::from_millis(150);
 
-/// More than the kernel's buffers of both ends of a loopback connection take (6 MiB + 4 MiB at most by
-/// Linux's defaults), so that a client that does not read is noticed.
+/// More than the kernel buffers of both ends of a loopback connection take (`tcp_rmem` and `tcp_wmem` allow
+/// 32 MiB and 4 MiB where they are generous), so that a client that does not read is noticed.
 const LARGE: usize = 64 << 20;
 
 fn large() -> Pages {
@@ -86,8 +86,6 @@ fn a_client_that_does_not_read_is_closed() {
     // Not reading is what is tested, and only time can tell it.
     std::thread::sleep(SHORT * 5);
     assert!(read_until_closed(&mut stream) < LARGE);
-    // One that reads gets everything.
-    assert_eq!(server.get("/metrics").body.len(), LARGE);
 }
 
 #[test]

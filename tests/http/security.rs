@@ -28,7 +28,7 @@ type TlsStream = StreamOwned<ClientConnection, TcpStream>;
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&version::TLS13, &version::TLS12];
 
 /// A directory with the files of a web configuration.
-pub struct Files {
+pub(crate) struct Files {
     directory: TempDir,
     authority: Authority,
 }
@@ -39,18 +39,18 @@ type Identity = (rcgen::Certificate, KeyPair);
 // === impl Files ===
 
 impl Files {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let files = Self { directory: TempDir::new().unwrap(), authority: authority("authority") };
         files.write("ca.pem", &files.authority.pem());
         files.write_server_certificate();
         files
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    pub fn write(&self, name: &str, content: &str) {
+    pub(crate) fn write(&self, name: &str, content: &str) {
         fs::write(self.path(name), content).unwrap();
     }
 
