@@ -8,6 +8,7 @@
 //! and the time of every wait.
 
 pub mod listen;
+pub mod schema;
 pub mod server;
 pub mod web_config;
 

@@ -149,3 +149,21 @@ fn the_scrape_timeout_is_a_positive_number_of_seconds() {
         assert_eq!(timeout(ignored), None, "{ignored}");
     }
 }
+
+proptest::proptest! {
+    /// No header panics, and every answer is one that a client can be given.
+    #[test]
+    fn any_header_gets_an_answer(accept in "[ -~\t]{0,200}", likely in "(text/plain|\\*/\\*|;q=|;version=|[0-9.]|,|=|\"|application/openmetrics-text){0,20}") {
+        for value in [accept, likely] {
+            let Ok(value) = HeaderValue::from_str(&value) else { continue };
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, value.clone());
+            headers.insert(ACCEPT_ENCODING, value.clone());
+            headers.insert(SCRAPE_TIMEOUT, value);
+            let content_type = exposition(&headers).content_type;
+            proptest::prop_assert!([TEXT, OPEN_1, OPEN_0].contains(&content_type.as_str()) || content_type.contains("; escaping="));
+            accepts_gzip(&headers);
+            scrape_timeout(&headers);
+        }
+    }
+}
