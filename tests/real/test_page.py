@@ -74,7 +74,8 @@ class Page(unittest.TestCase):
 
     def test_it_loads_nothing_from_elsewhere_and_the_console_is_quiet(self):
         # Loaded once more, so that this test reads its own log whatever ran before.
-        self.browser.requested_urls(), self.browser.console()
+        self.browser.requested_urls()
+        self.browser.console()
         self.browser.open(self.exporter.url + "/")
         urls = self.browser.requested_urls()
         self.assertIn(self.exporter.url + "/", urls)
