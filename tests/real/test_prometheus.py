@@ -171,7 +171,7 @@ class Scrape(unittest.TestCase):
 
 
 class Shutdown(unittest.TestCase):
-    def test_sigterm_reads_what_is_written_and_exits_with_0(self):
+    def test_sigterm_with_unread_lines_exits_with_0(self):
         with tempfile.TemporaryDirectory(prefix="inference-exporter-real-") as directory:
             port = free_port()
             config = pathlib.Path(directory, "config.yaml")
