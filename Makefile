@@ -23,7 +23,7 @@ build: setup-build ## the release binary, in target/release/
 	cargo build --release --locked
 
 demo: setup-build ## three models with live traffic, late labels and a bad release, served on port 9897
-	cargo run --release --locked --quiet -- demo $(ARGS)
+	cargo run --release --locked -- demo $(ARGS)
 
 test: setup-test test-rust test-rules test-dashboards test-real ## everything that proves the tree, real Prometheus and Chromium included
 
@@ -41,7 +41,7 @@ test-dashboards: setup-test ## what Grafana's dashboard linter asks for
 test-real: build setup-test ## the release binary against a real Prometheus and a real browser
 	INFERENCE_EXPORTER="$(BINARY)" REAL_OUTPUT="$(TARGET_DIR)/real" python3 tests/real/run.py $(ONLY)
 
-lint: setup-build ## formatting, clippy, documentation, shell and Python syntax; warnings are errors
+lint: setup-test ## formatting, clippy, documentation, shell and Python syntax; warnings are errors
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items

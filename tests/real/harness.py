@@ -37,7 +37,7 @@ def wait_until(what, condition, seconds=DEADLINE_SECONDS, explain=lambda: ""):
             if value := condition():
                 return value
             seen = None
-        except (OSError, urllib.error.URLError) as error:
+        except OSError as error:
             seen = error
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what}\nlast error: {seen}\n{explain()}")
@@ -88,8 +88,15 @@ class Program:
         """Like `wait_until`, but does not wait on a program that has ended."""
 
         def alive_and_true():
-            value = condition()
-            if not value and self.child.poll() is not None:
+            # Looked at first: what a program did before it ended may still be true.
+            ended = self.child.poll() is not None
+            try:
+                value = condition()
+            except OSError:
+                if not ended:
+                    raise
+                value = None
+            if ended and not value:
                 raise AssertionError(f"{self.name} ended while waiting for: {what}\n{self.explain()}")
             return value
 
@@ -131,7 +138,7 @@ class Exporter(Program):
         return self
 
     def _answers(self, path):
-        with contextlib.suppress(OSError, urllib.error.URLError):
+        with contextlib.suppress(OSError):
             return get(self.url + path)[0]
         return None
 
@@ -178,12 +185,12 @@ class Prometheus(Program):
             raise
 
     def _ready(self):
-        with contextlib.suppress(OSError, urllib.error.URLError):
+        with contextlib.suppress(OSError):
             return get(self.url + "/-/ready")[0]
         return None
 
     def explain(self):
-        with contextlib.suppress(OSError, urllib.error.URLError):
+        with contextlib.suppress(OSError):
             targets = self.api("targets")["activeTargets"]
             errors = [f"{target['scrapeUrl']}: {target['health']} {target['lastError']}" for target in targets]
             return "\n".join([*errors, super().explain()])
