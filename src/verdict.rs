@@ -54,6 +54,22 @@ impl Reject {
         Self::Encoding,
     ];
 
+    /// What was expected, for a person.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Malformed => "not a record of the log's format",
+            Self::TooLong => "longer than limits.line",
+            Self::InvalidUtf8 => "a mapped field is not valid UTF-8",
+            Self::InvalidTime => "the mapped time cannot be read as a time",
+            Self::MissingModel => "the record names no model",
+            Self::UnknownModel => "the configuration has no such model",
+            Self::NothingMapped => "nothing that the log maps is there",
+            Self::NotABatch => "explode points at something that is not an array",
+            Self::Container => "not a line of the container runtime",
+            Self::Encoding => "the file is UTF-16",
+        }
+    }
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
@@ -74,6 +90,15 @@ impl Reject {
 
 impl Ignore {
     pub const ALL: [Self; 3] = [Self::Condition, Self::Header, Self::Empty];
+
+    /// Why it was right to, for a person.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Condition => "`where` does not hold",
+            Self::Header => "the header of a CSV file",
+            Self::Empty => "nothing but white space",
+        }
+    }
 
     pub const fn name(self) -> &'static str {
         match self {

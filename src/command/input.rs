@@ -41,11 +41,14 @@ fn choose_one(config: &Config, argument: &str) -> Result<Chosen, Failure> {
         ([only], _) => *only,
         ([], 1) => 0,
         ([], _) => {
-            let what = format!("`{argument}` matches the paths of no log; say which with NAME=FILE, NAME one of ");
+            let what =
+                format!("`{argument}` matches the paths of no log; say which with NAME=FILE, NAME one of ");
             return Err(Failure::Usage(what + &names(config)));
         }
         _ => {
-            let what = format!("`{argument}` matches the paths of several logs; say which with NAME=FILE, NAME one of ");
+            let what = format!(
+                "`{argument}` matches the paths of several logs; say which with NAME=FILE, NAME one of "
+            );
             return Err(Failure::Usage(what + &names(config)));
         }
     };

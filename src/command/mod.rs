@@ -33,11 +33,11 @@ type Outcome = Result<(), Failure>;
 /// Measures machine learning models in production from their inference logs, for Prometheus.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-struct Arguments {
+struct CommandLine {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    run: run::Arguments,
+    run: Option<run::RunArguments>,
     #[command(flatten)]
     log: LogArguments,
 }
@@ -59,25 +59,28 @@ struct ConfigArguments {
 #[derive(Subcommand)]
 enum Command {
     /// Follow the logs and serve metrics (the default)
-    Run(run::Arguments),
+    Run(run::RunArguments),
     /// Validate a configuration, say every mistake, and print the plan
     Check(ConfigArguments),
     /// Read logs once to their end and print a report
-    Replay(replay::Arguments),
+    Replay(replay::ReplayArguments),
     /// Say what becomes of each line of standard input
-    Explain(explain::Arguments),
+    Explain(explain::ExplainArguments),
     /// Ask a running exporter whether it is ready; exit code 0 when it is
-    Healthcheck(healthcheck::Arguments),
+    Healthcheck(healthcheck::HealthcheckArguments),
     /// Serve live traffic of three real models, with late labels, a drift and a bad release
-    Demo(demo::Arguments),
+    Demo(demo::DemoArguments),
 }
 
 /// Runs the command that the arguments name and returns its exit code.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = CommandLine::parse();
     log::start(arguments.log.log_level);
     let outcome = match arguments.command {
-        None => run::run(&arguments.run),
+        None => match &arguments.run {
+            Some(arguments) => run::run(arguments),
+            None => Err(Failure::Usage("run needs --config FILE; --help lists the commands".to_owned())),
+        },
         Some(Command::Run(arguments)) => run::run(&arguments),
         Some(Command::Check(arguments)) => check::run(&arguments),
         Some(Command::Replay(arguments)) => replay::run(&arguments),
@@ -98,7 +101,8 @@ pub fn main() -> ExitCode {
 /// Reads a configuration; its warnings go to the log.
 fn load(path: &Path) -> Result<Loaded, Failure> {
     let environment = |name: &str| std::env::var(name).ok();
-    config::load(path, &environment).map_err(|errors| Failure::Usage(format!("wrong configuration\n{errors}")))
+    config::load(path, &environment)
+        .map_err(|errors| Failure::Usage(format!("wrong configuration\n{errors}")))
 }
 
 fn load_and_warn(path: &Path) -> Result<config::Plan, Failure> {

@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, IsTerminal};
 
 #[derive(Args)]
-pub(super) struct Arguments {
+pub(super) struct ReplayArguments {
     #[command(flatten)]
     config: ConfigArguments,
     /// Files to read, as FILE or NAME=FILE with the name of a log; `-` is standard input [default: the
@@ -34,7 +34,7 @@ enum Output {
     Metrics,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Outcome {
+pub(super) fn run(arguments: &ReplayArguments) -> Outcome {
     let mut config = load_and_warn(&arguments.config.config)?.pipeline;
     for model in config.models.iter_mut().chain(&mut config.found) {
         model.window_all = true;

@@ -29,7 +29,7 @@ const VALUE_LENGTH_RANGE: std::ops::RangeInclusive<usize> = 16..=4096;
 #[derive(Clone, Debug)]
 pub(super) struct Model {
     pub(super) at: KeyPath,
-    /// `expects_labels` is the logs' to say: false here.
+    /// What the logs map is theirs to say: nothing here.
     pub(super) config: monitor::Config,
     /// Whether the task was understood, so that it makes sense to ask whether the logs fit it.
     pub(super) is_understood: bool,
@@ -62,6 +62,9 @@ pub(super) fn read_model(name: String, node: &Node<'_>) -> Option<Model> {
         windows,
         window_all,
         slices: read_slices(&table),
+        scored: Vec::new(),
+        maps_score: false,
+        maps_latency: false,
         expects_labels: false,
         join,
         targets,

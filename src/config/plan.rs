@@ -71,6 +71,40 @@ fn listen(written: &Value) -> Result<SocketAddr, Fault> {
     value::text(written)?.parse().map_err(|_| wrong())
 }
 
+/// What the logs that feed a model map, as far as the model has to know.
+struct MappedFields {
+    label: bool,
+    score: bool,
+    latency: bool,
+    /// Classes with a score of their own, in the order of the first log that has them.
+    scored: Vec<String>,
+}
+
+// === impl MappedFields ===
+
+impl MappedFields {
+    fn of<'a>(model: &Model, logs: impl Iterator<Item = &'a Fields>) -> Self {
+        let multiclass = matches!(model.config.task, Task::Multiclass { .. });
+        let mut new = Self { label: false, score: false, latency: false, scored: Vec::new() };
+        for fields in logs {
+            new.label |= fields.label.is_some();
+            new.score |= fields.score.is_some() || !fields.scores.is_empty();
+            new.latency |= fields.latency.is_some();
+            if multiclass && new.scored.is_empty() {
+                new.scored = fields.scores.iter().map(|(class, _)| class.clone()).collect();
+            }
+        }
+        new
+    }
+
+    fn set(self, config: &mut monitor::Config) {
+        config.expects_labels = self.label;
+        config.maps_score = self.score;
+        config.maps_latency = self.latency;
+        config.scored = self.scored;
+    }
+}
+
 // === impl Parts ===
 
 impl<'a> Parts<'a> {
@@ -114,13 +148,6 @@ impl<'a> Parts<'a> {
             self.check_model(model);
         }
         self.check_unkept_slices();
-        for index in 0..self.models.len() {
-            let Some(model) = self.models.get(index) else { break };
-            let expects_labels = self.feeding(model).any(|log| log.stream.event.fields.label.is_some());
-            if let Some(model) = self.models.get_mut(index) {
-                model.config.expects_labels = expects_labels;
-            }
-        }
         for log in &mut self.logs {
             let model = match &log.stream.event.model {
                 ModelName::Constant(name) => self.models.iter().find(|model| model.config.name == *name),
@@ -128,6 +155,13 @@ impl<'a> Parts<'a> {
             };
             if let Some(model) = model.filter(|model| model.is_understood) {
                 fit_scores(log, &model.config.task, self.problems);
+            }
+        }
+        for index in 0..self.models.len() {
+            let Some(model) = self.models.get(index) else { break };
+            let mapped = MappedFields::of(model, self.feeding(model).map(|log| &log.stream.event.fields));
+            if let Some(model) = self.models.get_mut(index) {
+                mapped.set(&mut model.config);
             }
         }
     }

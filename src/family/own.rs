@@ -12,8 +12,8 @@ pub struct Own {
     registry: Registry,
     pub config_last_reload_successful: IntGauge,
     pub config_last_reload_timestamp: Gauge,
-    pub series: IntGauge,
-    pub series_overflow: IntCounter,
+    series: IntGauge,
+    series_overflow: IntCounter,
     pub scrape_duration: Histogram,
 }
 
@@ -72,6 +72,13 @@ impl Own {
         register(&own.registry, own.scrape_duration.clone())?;
         register(&own.registry, ProcessCollector::for_self())?;
         Ok(own)
+    }
+
+    /// Notes the samples of this exposition and the values folded so far. Reloads that drop a model take its
+    /// folded values along; a counter does not go back.
+    pub fn note_series(&self, series: u64, folded: u64) {
+        self.series.set(i64::try_from(series).unwrap_or(i64::MAX));
+        self.series_overflow.inc_by(folded.saturating_sub(self.series_overflow.get()));
     }
 
     /// Appends these metrics to an exposition.

@@ -66,6 +66,11 @@ impl Intake {
         }
     }
 
+    /// The record that is held.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
     /// Decodes a line into the record that is held here; counts it if it is none. `true` where there is a
     /// record for `apply`.
     pub fn decode(&mut self, line: &[u8], decoder: &mut Decoder, tally: &mut LogTally) -> bool {

@@ -35,7 +35,14 @@ impl Live {
         let streams: Result<Vec<_>, _> =
             (0..config.streams.len()).map(|index| Stream::new(&config, index)).collect();
         let streams = streams?;
-        Ok(Self { passed_over: vec![0; streams.len()], order: Vec::new(), streams, config, state, looked_at: None })
+        Ok(Self {
+            passed_over: vec![0; streams.len()],
+            order: Vec::new(),
+            streams,
+            config,
+            state,
+            looked_at: None,
+        })
     }
 
     /// Does what there is to do next, at most one batch. `false` where there was nothing to read.

@@ -66,9 +66,7 @@ impl Stream {
     /// A glob of the log is malformed; then the stream is as it was.
     pub fn reconfigure(&mut self, old: &Config, new: &Config, index: usize) -> Result<(), globset::Error> {
         let (before, after) = (&old.streams[self.index], &new.streams[index]);
-        if before.source != after.source
-            || before.line != after.line
-            || !before.record.is_same(&after.record)
+        if before.source != after.source || before.line != after.line || !before.record.is_same(&after.record)
         {
             // Positions are where whole lines end, so an unterminated one is read again from its start.
             let mut tailer = Tailer::new(&after.source)?;

@@ -1,0 +1,99 @@
+//! The life of the sidecar: a thread that reads, a runtime that serves, signals, reload and shutdown.
+//!
+//! Invariant: a dead pipeline never leaves a live `/metrics`: when its thread ends before it was told to,
+//! the process ends.
+
+mod exporter;
+mod ingest;
+mod reload;
+
+use super::{Failure, Outcome, secret};
+use crate::config::Plan;
+use crate::http::listen::{self, Listener};
+use crate::http::server;
+use crate::http::web_config::WebConfig;
+use crate::http::{Limits, Service};
+use crate::pipeline::State;
+use crate::pipeline::live::Live;
+use exporter::Exporter;
+use reload::Reloader;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What a sidecar is started with.
+pub(super) struct Options {
+    pub plan: Plan,
+    /// Where the plan came from: read again on SIGHUP, POST and when it changes.
+    pub config_file: Option<PathBuf>,
+    pub web: Option<WebConfig>,
+    pub enable_lifecycle: bool,
+    pub shutdown_delay: Duration,
+    /// Told of the address once it is listened on.
+    pub announce: Box<dyn FnOnce(SocketAddr)>,
+}
+
+/// How often the configuration file is compared with the one that is in force.
+const CONFIG_WATCH_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Serves until a signal to end.
+pub(super) fn serve(options: Options) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("http")
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Work(format!("cannot start the runtime: {error}")))?;
+    let Options { plan, config_file, web, enable_lifecycle, shutdown_delay, announce } = options;
+    let entered = runtime.enter();
+    let listener = listen::bind(plan.listen).map_err(|error| Failure::Work(error.to_string()))?;
+    drop(entered);
+    let state = Arc::new(Mutex::new(State::new(&plan.pipeline, secret()?)));
+    let live = Live::new(plan.pipeline.clone(), Arc::clone(&state));
+    let live = live.map_err(|error| Failure::Usage(format!("a path is no glob: {error}")))?;
+    let (ingest, control) = ingest::start(live)
+        .map_err(|error| Failure::Work(format!("cannot start the thread that reads the logs: {error}")))?;
+    let reloader = config_file.map(|file| Arc::new(Reloader::new(file, &plan, control.clone())));
+    let exporter = Exporter::new(state, reloader.clone(), enable_lifecycle)
+        .map_err(|error| Failure::Work(format!("cannot register the exporter's own metrics: {error}")))?;
+    announce(listener.local_addr());
+    runtime.block_on(run(listener, Arc::new(exporter), web, reloader, &control, shutdown_delay))?;
+    ingest.join().map_err(|_| Failure::Work("the thread that reads the logs broke an invariant".to_owned()))
+}
+
+async fn run(
+    listener: Listener,
+    exporter: Arc<Exporter>,
+    web: Option<WebConfig>,
+    reloader: Option<Arc<Reloader>>,
+    control: &ingest::Control,
+    shutdown_delay: Duration,
+) -> Outcome {
+    let fail = |error| Failure::Work(format!("cannot listen for signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
+    let hangup = signal(SignalKind::hangup()).map_err(fail)?;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let service: Arc<dyn Service> = exporter.clone();
+    let http = tokio::spawn(server::serve(listener, service, web, Limits::default(), async {
+        // The other end is dropped only when this function returns, which stops the server too.
+        let _ = stopped.await;
+    }));
+    let reloads = tokio::spawn(reload::follow(reloader, exporter, hangup, CONFIG_WATCH_INTERVAL));
+    let died = tokio::select! {
+        _ = terminate.recv() => false,
+        _ = interrupt.recv() => false,
+        () = control.ended() => true,
+    };
+    reloads.abort();
+    if died {
+        return Err(Failure::Work("the thread that reads the logs broke an invariant".to_owned()));
+    }
+    tracing::info!("reading what is already written, then ending");
+    control.stop().await;
+    tokio::time::sleep(shutdown_delay).await;
+    drop(stop);
+    http.await.map_err(|error| Failure::Work(format!("the server broke an invariant: {error}")))
+}

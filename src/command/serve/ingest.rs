@@ -1,0 +1,119 @@
+//! The thread that owns the pipeline, and how it is told what to do.
+
+use crate::command::clock;
+use crate::pipeline::Config;
+use crate::pipeline::live::{LOOK_INTERVAL, Live};
+use crate::time::Timestamp;
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Everything that the thread can be told.
+enum Command {
+    /// Go on with another configuration and answer.
+    Apply(Box<Config>, SyncSender<Result<(), String>>),
+    /// Read what is already written, then end.
+    Stop,
+}
+
+/// The way to the thread.
+#[derive(Clone)]
+pub(super) struct Control {
+    commands: SyncSender<Command>,
+    /// `true` once the thread has ended, however it ended.
+    ended: watch::Receiver<bool>,
+}
+
+/// How long reading to the end may take after a stop; a writer may be faster than we are.
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// Tells that the thread has ended, also when it panics.
+struct Farewell(watch::Sender<bool>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// Starts the thread.
+pub(super) fn start(live: Live) -> io::Result<(JoinHandle<()>, Control)> {
+    let (commands, received) = sync_channel(4);
+    let (farewell, ended) = watch::channel(false);
+    let farewell = Farewell(farewell);
+    let thread = std::thread::Builder::new().name("ingest".to_owned()).spawn(move || {
+        let _farewell = farewell;
+        ingest(live, &received);
+    })?;
+    Ok((thread, Control { commands, ended }))
+}
+
+fn ingest(mut live: Live, commands: &Receiver<Command>) {
+    loop {
+        let read = live.turn(clock::now());
+        let command = if read {
+            match commands.try_recv() {
+                Ok(command) => Some(command),
+                Err(TryRecvError::Empty) => None,
+                Err(TryRecvError::Disconnected) => return,
+            }
+        } else {
+            // The one place where this thread waits.
+            match commands.recv_timeout(LOOK_INTERVAL.into()) {
+                Ok(command) => Some(command),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        };
+        match command {
+            None => {}
+            Some(Command::Stop) => return drain(&mut live),
+            Some(Command::Apply(config, answer)) => {
+                let applied =
+                    live.reconfigure(*config).map_err(|error| format!("a path is no glob: {error}"));
+                // Whoever asked may have given up waiting.
+                let _ = answer.send(applied);
+            }
+        }
+    }
+}
+
+/// Reads what is there now.
+fn drain(live: &mut Live) {
+    let started: Timestamp = clock::now();
+    live.look(started);
+    while live.turn(clock::now()) {
+        if clock::now().since(started) > DRAIN_MAX.into() {
+            tracing::warn!("logs are written faster than they are read: their end is left unread");
+            return;
+        }
+    }
+}
+
+// === impl Control ===
+
+impl Control {
+    /// Completes when the thread has ended.
+    pub(super) async fn ended(&self) {
+        let mut ended = self.ended.clone();
+        // An error means that the sender is gone, and so is the thread.
+        let _ = ended.wait_for(|ended| *ended).await;
+    }
+
+    /// Tells the thread to end, and waits until it has.
+    pub(super) async fn stop(&self) {
+        // If nobody receives any more, the thread has ended already.
+        let _ = self.commands.try_send(Command::Stop);
+        self.ended().await;
+    }
+
+    /// Hands over a configuration and waits until it is in force. Blocking.
+    pub(super) fn apply(&self, config: Config) -> Result<(), String> {
+        let gone = "the thread that reads the logs has ended";
+        let (answer, answered) = sync_channel(1);
+        self.commands.send(Command::Apply(Box::new(config), answer)).map_err(|_| gone.to_owned())?;
+        answered.recv().map_err(|_| gone.to_owned())?
+    }
+}
