@@ -172,12 +172,12 @@ impl<'l> Cell<'l> {
     /// Fills `slots` with the cell's value.
     pub(super) fn put(self, record: &mut Record, base: Base, slots: &[u16]) -> Result<(), Reject> {
         let kind = if self.quoted { Kind::Text } else { kind_of_word(self.raw) };
-        let span = match kind {
-            Kind::Number | Kind::Text if self.doubled => record.append(|out| undouble(self.raw, out))?,
-            Kind::Number | Kind::Text => record.push(self.raw)?,
-            _ => return Ok(record.fill(base, slots, Slot::bare(kind))),
+        let value = match kind {
+            Kind::Text if self.doubled => Slot { kind, span: record.append(|out| undouble(self.raw, out))? },
+            Kind::Number | Kind::Text => Slot { kind, span: record.push(self.raw)? },
+            _ => Slot::bare(kind),
         };
-        record.fill(base, slots, Slot { kind, span });
+        record.fill(base, slots, value);
         Ok(())
     }
 

@@ -8,8 +8,8 @@
 #[derive(Clone, Debug)]
 pub(super) struct Keys<T> {
     entries: Vec<(Box<[u8]>, T)>,
-    /// Open addressing at most half full: index into `entries` plus one; 0 is free.
-    table: Vec<u32>,
+    /// Open addressing at most half full: a name's hash and its index into `entries` plus one; 0 is free.
+    table: Vec<(u32, u32)>,
 }
 
 // === impl Keys ===
@@ -27,6 +27,7 @@ impl<T> Keys<T> {
         self.entries.iter().map(|(_, value)| value)
     }
 
+    #[inline]
     pub(super) fn get(&self, name: &[u8]) -> Option<&T> {
         self.position(name).map(|position| &self.entries[position].1)
     }
@@ -48,7 +49,7 @@ impl<T> Keys<T> {
         let names: usize = self.entries.iter().map(|(name, _)| name.len()).sum();
         names
             + self.entries.capacity() * size_of::<(Box<[u8]>, T)>()
-            + self.table.capacity() * size_of::<u32>()
+            + self.table.capacity() * size_of::<(u32, u32)>()
     }
 
     #[inline]
@@ -57,10 +58,12 @@ impl<T> Keys<T> {
             return None;
         }
         let mask = self.table.len() - 1;
-        let mut at = hash(name) as usize & mask;
+        let hash = hash(name);
+        let mut at = hash as usize & mask;
         loop {
-            let position = (self.table[at] as usize).checked_sub(1)?;
-            if *self.entries[position].0 == *name {
+            let (known, position) = self.table[at];
+            let position = (position as usize).checked_sub(1)?;
+            if known == hash && *self.entries[position].0 == *name {
                 return Some(position);
             }
             at = (at + 1) & mask;
@@ -70,13 +73,14 @@ impl<T> Keys<T> {
     fn rehash(&mut self) {
         let size = (self.entries.len() * 4).next_power_of_two();
         self.table.clear();
-        self.table.resize(size, 0);
+        self.table.resize(size, (0, 0));
         for (position, (name, _)) in (1..).zip(&self.entries) {
-            let mut at = hash(name) as usize & (size - 1);
-            while self.table[at] != 0 {
+            let hash = hash(name);
+            let mut at = hash as usize & (size - 1);
+            while self.table[at].1 != 0 {
                 at = (at + 1) & (size - 1);
             }
-            self.table[at] = position;
+            self.table[at] = (hash, position);
         }
     }
 }

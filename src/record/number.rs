@@ -69,23 +69,27 @@ fn looks_like_number(word: &[u8]) -> bool {
 
 /// Digits with at most one point among, before or after them, and perhaps an exponent.
 fn is_decimal(text: &[u8]) -> bool {
-    let (mantissa, exponent) = match text.iter().position(|byte| matches!(byte, b'e' | b'E')) {
-        Some(mark) => (&text[..mark], Some(&text[mark + 1..])),
-        None => (text, None),
-    };
-    let (mut digits, mut points) = (0, 0);
-    for byte in mantissa {
-        match byte {
-            b'0'..=b'9' => digits += 1,
-            b'.' => points += 1,
-            _ => return false,
-        }
+    let (whole, mut rest) = split_digits(text);
+    let mut digits = whole;
+    if let [b'.', after @ ..] = rest {
+        let (decimals, end) = split_digits(after);
+        digits += decimals;
+        rest = end;
     }
-    let exponent_is_whole = exponent.is_none_or(|exponent| {
-        let digits = exponent.strip_prefix(b"-").or_else(|| exponent.strip_prefix(b"+")).unwrap_or(exponent);
-        !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
-    });
-    digits > 0 && points <= 1 && exponent_is_whole
+    match rest {
+        _ if digits == 0 => false,
+        [] => true,
+        [b'e' | b'E', b'+' | b'-', exponent @ ..] | [b'e' | b'E', exponent @ ..] => {
+            matches!(split_digits(exponent), (1.., []))
+        }
+        _ => false,
+    }
+}
+
+/// The number of digits that the text begins with, and what follows them.
+fn split_digits(text: &[u8]) -> (usize, &[u8]) {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (digits, &text[digits..])
 }
 
 #[cfg(test)]

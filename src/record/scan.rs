@@ -59,18 +59,16 @@ pub(super) fn string_end(line: &[u8], mut at: usize) -> Result<StringEnd, Reject
 
 /// A mask whose lowest set bit belongs to the first byte that is a quote, a backslash or a control byte.
 ///
-/// The tests are the well known ones for a zero byte and a byte below n in a word; borrows can set bits
-/// only above the first true one.
+/// The tests are the well known ones for a zero byte and for a byte below n in a word; borrows can set bits
+/// only above the first true one. Flipping bit 1 makes 0x20 of the quote (0x22) and permutes the control
+/// bytes, so that one test, below 0x21, is for both.
 #[inline(always)]
 const fn ends_plain_text(word: u64) -> u64 {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    let quote = word ^ (LOW * b'"' as u64);
+    let flipped = word ^ (LOW * 2);
     let backslash = word ^ (LOW * b'\\' as u64);
-    (quote.wrapping_sub(LOW) & !quote
-        | backslash.wrapping_sub(LOW) & !backslash
-        | word.wrapping_sub(LOW * 0x20) & !word)
-        & HIGH
+    (flipped.wrapping_sub(LOW * 0x21) & !flipped | backslash.wrapping_sub(LOW) & !backslash) & HIGH
 }
 
 /// Steps over one escape; `at` is its backslash.
@@ -220,39 +218,37 @@ pub(super) fn nested_end(line: &[u8], mut at: usize, depth: usize) -> Result<usi
 
 /// Appends the text of a string whose escapes `string_end` has found well formed. Half of a surrogate pair
 /// becomes U+FFFD.
-pub(super) fn unescape(mut raw: &[u8], out: &mut String) -> Result<(), Reject> {
-    while let Some(backslash) = memchr::memchr(b'\\', raw) {
-        let (plain, rest) = raw.split_at(backslash);
-        out.push_str(std::str::from_utf8(plain).map_err(|_| Reject::InvalidUtf8)?);
-        let (character, length) = match rest.get(1) {
-            Some(b'b') => ('\u{8}', 2),
-            Some(b'f') => ('\u{c}', 2),
-            Some(b'n') => ('\n', 2),
-            Some(b'r') => ('\r', 2),
-            Some(b't') => ('\t', 2),
-            Some(b'u') => code_point(rest),
-            Some(&itself) => (char::from(itself), 2),
+pub(super) fn unescape(raw: &[u8], out: &mut String) -> Result<(), Reject> {
+    let mut text = std::str::from_utf8(raw).map_err(|_| Reject::InvalidUtf8)?;
+    while let Some((plain, escape)) = text.split_once('\\') {
+        out.push_str(plain);
+        let (character, length) = match escape.as_bytes().first() {
+            Some(b'b') => ('\u{8}', 1),
+            Some(b'f') => ('\u{c}', 1),
+            Some(b'n') => ('\n', 1),
+            Some(b'r') => ('\r', 1),
+            Some(b't') => ('\t', 1),
+            Some(b'u') => code_point(escape.as_bytes()),
+            Some(&itself) => (char::from(itself), 1),
             None => return Err(Reject::Malformed),
         };
         out.push(character);
-        raw = rest.get(length..).ok_or(Reject::Malformed)?;
+        text = escape.get(length..).ok_or(Reject::Malformed)?;
     }
-    out.push_str(std::str::from_utf8(raw).map_err(|_| Reject::InvalidUtf8)?);
+    out.push_str(text);
     Ok(())
 }
 
-/// The character of `\uXXXX` or of a pair of them, and the bytes it takes.
+/// The character of `uXXXX`, or of two such with a backslash between, and the bytes it takes.
 fn code_point(escape: &[u8]) -> (char, usize) {
-    let unit = |at: usize| {
-        let digits = escape.get(at..)?.strip_prefix(b"\\u")?.first_chunk::<4>()?;
+    let unit = |at: usize, mark: &[u8]| {
+        let digits = escape.get(at..)?.strip_prefix(mark)?.first_chunk::<4>()?;
         digits.iter().try_fold(0u32, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
     };
-    let Some(first) = unit(0) else {
-        return (char::REPLACEMENT_CHARACTER, escape.len().min(6));
-    };
-    if let (0xd800..=0xdbff, Some(second @ 0xdc00..=0xdfff)) = (first, unit(6)) {
+    let first = unit(0, b"u").unwrap_or_else(|| unreachable!("the digits of an escape are checked before"));
+    if let (0xd800..=0xdbff, Some(second @ 0xdc00..=0xdfff)) = (first, unit(5, b"\\u")) {
         let pair = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-        return (char::from_u32(pair).unwrap_or(char::REPLACEMENT_CHARACTER), 12);
+        return (char::from_u32(pair).unwrap_or(char::REPLACEMENT_CHARACTER), 11);
     }
-    (char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), 6)
+    (char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), 5)
 }
