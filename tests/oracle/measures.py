@@ -55,7 +55,9 @@ def by_class(rows, classes, whole):
     options = {"labels": classes, "zero_division": np.nan}
     precision, recall, f1, support = metrics.precision_recall_fscore_support(actual, predicted, **options)
     _, quads = confusion(rows, classes)
-    specificity = [divide(tn, tn + fp) for tn, fp, _, _ in quads]
+    # A class that is neither predicted nor actual has no values, as with scikit-learn's labels=None.
+    met = [bool(fp + fn + tp) for _, fp, fn, tp in quads]
+    specificity = [divide(tn, tn + fp) if is_met else np.nan for (tn, fp, _, _), is_met in zip(quads, met)]
     result = {}
     for index, name in enumerate(classes):
         tn, fp, fn, tp = quads[index]
@@ -70,7 +72,7 @@ def by_class(rows, classes, whole):
     for average in ("macro", "micro", "weighted"):
         p, r, f, _ = metrics.precision_recall_fscore_support(actual, predicted, average=average, **options)
         averages[average] = {"precision": defined(p), "recall": defined(r), "f1": defined(f)}
-    tn, fp, _, _ = quads.sum(axis=0)
+    tn, fp, _, _ = quads[met].sum(axis=0)
     averages["macro"]["specificity"] = defined(average_of_defined(specificity, [1] * len(classes)))
     averages["micro"]["specificity"] = defined(divide(tn, tn + fp))
     averages["weighted"]["specificity"] = defined(average_of_defined(specificity, support.tolist()))

@@ -1,0 +1,16 @@
+//! Tests of the whole, in one binary.
+
+// What scikit-learn says of the logs of fitted models.
+mod oracle;
+// What must hold for any log.
+mod properties;
+// The whole exposition, byte for byte.
+mod golden;
+// Documents that are written from the code, and names that documents use.
+mod documents;
+// Who may use whom; what every file must have.
+mod architecture;
+// The commands, as a user calls them.
+mod commands;
+
+mod support;
