@@ -123,9 +123,7 @@ mod tests {
     async fn the_wildcard_takes_ipv4_connections() {
         let listener = bind(ANY.parse().unwrap()).unwrap();
         let port = listener.local_addr().port();
-        let (client, served) =
-            tokio::join!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)), listener.accept());
-        assert!(client.is_ok() && served.is_ok());
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
     }
 
     #[tokio::test]

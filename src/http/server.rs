@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -67,9 +68,11 @@ pub async fn serve(
     let shared = Arc::new(Shared { router, security, connections, limits, stopping });
     let mut tasks = JoinSet::new();
 
-    accept_until(listener, &shared, &mut tasks, shutdown).await;
+    accept_until(&listener, &shared, &mut tasks, shutdown).await;
 
+    // In this order, so that whoever sees the port closed sees its own connection closing too.
     stop.send_replace(true);
+    drop(listener);
     let drained = tokio::time::timeout(drain_timeout, async {
         while let Some(ended) = tasks.join_next().await {
             report(ended);
@@ -83,7 +86,7 @@ pub async fn serve(
 }
 
 async fn accept_until(
-    listener: Listener,
+    listener: &Listener,
     shared: &Arc<Shared>,
     tasks: &mut JoinSet<()>,
     shutdown: impl Future<Output = ()>,
@@ -196,7 +199,10 @@ where
     let stream = TokioIo::new(Paced::new(stream, Arc::clone(slot), &shared.limits));
     let service = service_fn(async |request| {
         slot.enter(Phase::Handling);
-        let response = shared.router.respond(request).await;
+        let mut response = shared.router.respond(request).await;
+        if *shared.stopping.borrow() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         slot.enter(Phase::Writing);
         Ok::<_, Infallible>(response)
     });

@@ -65,11 +65,11 @@ impl Files {
     }
 
     fn serve(&self) -> Server {
-        let limits = Limits {
-            web_config_interval: Duration::from_millis(20),
-            handshake_timeout: Duration::from_millis(500),
-            ..Limits::default()
-        };
+        self.serve_with(Limits::default())
+    }
+
+    fn serve_with(&self, limits: Limits) -> Server {
+        let limits = Limits { web_config_interval: Duration::from_millis(20), ..limits };
         Server::with(Pages::default(), Some(WebConfig::load(&self.path("web.yml")).unwrap()), limits)
     }
 
@@ -216,7 +216,8 @@ fn plain_http_to_a_tls_port_is_told_so() {
 fn a_handshake_that_does_not_come_is_not_waited_for() {
     let files = Files::new();
     files.write_web(&tls(""));
-    let server = files.serve();
+    let limits = Limits { handshake_timeout: Duration::from_millis(100), ..Limits::default() };
+    let server = files.serve_with(limits);
     assert_eq!(read_until_closed(&mut server.connect()), 0);
 }
 
