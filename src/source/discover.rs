@@ -127,6 +127,20 @@ impl Discovery {
     pub(super) fn is_excluded(&self, path: &Path) -> bool {
         is_excluded(&self.exclude, path)
     }
+
+    /// Paths that the configuration spells out, whether they exist or not.
+    pub(super) fn named(&self) -> impl Iterator<Item = PathBuf> {
+        self.patterns.iter().filter_map(|pattern| match &pattern.parts[..] {
+            [Part::Name(name)] => Some(pattern.base.join(name)),
+            _ => None,
+        })
+    }
+
+    /// Directories that were listed in this look.
+    pub(super) fn listed(&self) -> impl Iterator<Item = &Path> {
+        let used = self.directories.iter().filter(|(_, directory)| directory.used);
+        used.map(|(path, _)| path.as_path())
+    }
 }
 
 // === impl Directory ===

@@ -40,6 +40,8 @@ pub struct File {
     quiet_since: Timestamp,
     caught_up: bool,
     ready: bool,
+    /// Whether the path leads to it, as of the last look.
+    reachable: bool,
     retry: Option<Retry>,
     truncation: Option<Truncation>,
     events: Events,
@@ -111,6 +113,7 @@ impl File {
             quiet_since: now,
             caught_up: false,
             ready: true,
+            reachable: true,
             retry: None,
             truncation: None,
             events: Events::default(),
@@ -149,9 +152,9 @@ impl File {
     pub fn is_ready(&self, now: Timestamp) -> bool {
         match self.life {
             Life::Ended => false,
-            _ if self.truncation.is_some() || self.is_pausing(now) => self.life == Life::Rotated,
+            _ if self.truncation.is_some() || self.is_pausing(now) => false,
             Life::Active => self.ready,
-            Life::Rotated => true,
+            Life::Rotated => self.ready || self.handle.is_some() || self.is_over(now),
         }
     }
 
@@ -174,7 +177,7 @@ impl File {
 
     /// Whether it has something to read, but its handle was closed for others.
     pub(super) fn is_waiting(&self) -> bool {
-        self.handle.is_none() && (self.ready || self.life == Life::Rotated)
+        self.handle.is_none() && self.ready
     }
 
     /// Whether its end was reached since it came or was rotated.
@@ -182,8 +185,9 @@ impl File {
         self.caught_up
     }
 
+    /// Whether its end was reached and it can be opened again by its path.
     pub(super) fn is_resting(&self) -> bool {
-        self.life == Life::Active && self.caught_up && !self.ready && self.truncation.is_none()
+        self.reachable && self.caught_up && !self.ready && self.truncation.is_none()
     }
 
     pub(super) fn quiet_since(&self) -> Timestamp {
@@ -216,8 +220,14 @@ impl File {
         if self.path != path {
             self.path = path.to_path_buf();
         }
+        self.reachable = true;
         self.size = stat.size;
         self.ready |= stat.size != self.trace.offset || self.compared != Some(stat.modified);
+    }
+
+    /// No path is known that leads to it: it lives by its handle, and without one is given up in the end.
+    pub(super) fn lose(&mut self) {
+        self.reachable = false;
     }
 
     /// Something else has its place now.
@@ -235,12 +245,6 @@ impl File {
         self.size = stat.size;
         self.compared = None;
         self.ready = true;
-    }
-
-    /// Nothing more can be read: what is known to be left is given up.
-    pub(super) fn abandon(&mut self) {
-        self.events.abandoned_bytes += self.size.saturating_sub(self.trace.offset);
-        self.end();
     }
 
     pub(super) fn close(&mut self) {
@@ -283,7 +287,8 @@ impl File {
                 self.restart(&stat);
                 self.events.shortened += 1;
             } else {
-                let truncation = Truncation { position: self.position(), size: self.size };
+                let size = self.size.max(self.trace.offset);
+                let truncation = Truncation { position: self.position(), size };
                 self.trace = Trace::default();
                 self.restart(&stat);
                 self.truncation = Some(truncation);
@@ -334,6 +339,14 @@ impl File {
         now.since(self.quiet_since) >= self.rotate_wait
     }
 
+    /// Whether a rotated file that was read to its end was quiet for `rotate_wait`.
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.life == Life::Rotated
+            && self.caught_up
+            && !self.ready
+            && now.since(self.quiet_since.min(now)) >= self.rotate_wait
+    }
+
     fn is_pausing(&self, now: Timestamp) -> bool {
         // A clock that was set back does not prolong the pause.
         self.retry.as_ref().is_some_and(|retry| now < retry.at && now.plus(retry.wait) >= retry.at)
@@ -363,6 +376,10 @@ impl Source for File {
         if self.truncation.is_some() || self.is_pausing(now) {
             return Ok(Progress::Idle);
         }
+        if self.handle.is_none() && self.is_over(now) {
+            self.end();
+            return Ok(Progress::Ended);
+        }
         match self.try_read(space, now) {
             Ok(progress) => {
                 self.retry = None;
@@ -371,7 +388,8 @@ impl Source for File {
             Err(error) => {
                 self.fail(&error, now);
                 if self.life == Life::Rotated && self.was_quiet(now) {
-                    self.abandon();
+                    self.events.abandoned_bytes += self.size.saturating_sub(self.trace.offset);
+                    self.end();
                     return Ok(Progress::Ended);
                 }
                 Err(error)
@@ -387,6 +405,7 @@ impl Source for File {
             head: self.trace.head_mark(self.commit.offset),
             tail: Mark::of(&self.commit.tail),
             modified: self.modified,
+            origin: self.origin.to_string_lossy().into_owned(),
         }
     }
 }

@@ -11,6 +11,7 @@ use std::fs;
 use std::hash::Hasher;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
 
 /// Which file it is, whatever its name.
 #[derive(
@@ -49,6 +50,8 @@ pub struct Position {
     /// Last modification when it was read, in nanoseconds since the epoch: what is newer among its
     /// rotated siblings was written after it.
     pub modified: i64,
+    /// The path that its lines were written under; a file that is elsewhere was rotated.
+    pub origin: String,
 }
 
 /// A hash of a few bytes at a known place.
@@ -111,9 +114,15 @@ impl Position {
         Ok(self.head.is_at(file, 0, &mut window)? && self.tail.is_at(file, from, &mut window)?)
     }
 
-    /// Whether the marks cover enough to say of another file that it is a copy.
-    pub(super) fn is_telling(&self) -> bool {
-        self.tail.length as usize >= MILESTONE_BYTES
+    pub(super) fn is_of(&self, origin: &Path) -> bool {
+        self.origin == origin.to_string_lossy()
+    }
+
+    /// Whether a file that holds what was read is a copy of it. A rotated name that is no older speaks for
+    /// itself; of any other file the marks must cover enough.
+    pub(super) fn is_copied_by(&self, stat: &Stat, has_rotated_name: bool) -> bool {
+        let is_successor = has_rotated_name && stat.modified >= self.modified && self.offset > 0;
+        is_successor || self.tail.length as usize >= MILESTONE_BYTES
     }
 }
 
@@ -215,7 +224,7 @@ impl Trace {
     }
 
     /// The position of a file whose every byte was taken.
-    pub(super) fn position(&self, stat: &Stat) -> Position {
+    pub(super) fn position(&self, stat: &Stat, origin: &Path) -> Position {
         Position {
             identity: stat.identity,
             offset: self.offset,
@@ -223,6 +232,7 @@ impl Trace {
             head: self.head_mark(self.offset),
             tail: Mark::of(&self.tail),
             modified: stat.modified,
+            origin: origin.to_string_lossy().into_owned(),
         }
     }
 

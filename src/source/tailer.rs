@@ -8,6 +8,7 @@
 
 mod arrival;
 mod departure;
+mod restart;
 
 use super::discover::Found;
 use super::discover::{Discovery, Findings};
@@ -37,8 +38,8 @@ pub struct Tailer {
     strangers: HashMap<Identity, Stranger>,
     /// Positions of an earlier run whose file was not found yet.
     unclaimed: Vec<Position>,
-    /// Paths that match or matched, with the target of those that are symbolic links.
-    origins: HashMap<Arc<Path>, Option<PathBuf>>,
+    /// Paths that match or matched.
+    origins: HashMap<Arc<Path>, Origin>,
     problems: BTreeMap<PathBuf, Reason>,
     next_id: u64,
     open_count: usize,
@@ -70,6 +71,13 @@ struct Copied {
     stat: Stat,
 }
 
+/// What is known of a path that matches or matched.
+struct Origin {
+    /// Where it leads, if it is a symbolic link.
+    target: Option<PathBuf>,
+    seen_at: Timestamp,
+}
+
 /// When a rotated sibling that is not ours was first and last seen.
 struct Stranger {
     since: Timestamp,
@@ -82,6 +90,10 @@ pub struct Cursor(Option<u64>);
 
 /// Siblings not seen for so long are gone: every directory is listed several times meanwhile.
 const STRANGER_WAIT: Span = Span::from_nanos(6 * DIRECTORY_LIST_INTERVAL.as_nanos());
+
+/// How long a path that no file has any more stays known: a file that comes and is rotated away between
+/// two looks is only looked for beside a known path.
+const ORIGIN_WAIT: Span = Span::from_seconds(600);
 
 // === impl Tailer ===
 
@@ -258,19 +270,37 @@ impl Tailer {
     }
 
     /// The shared name of a path that matches.
-    fn origin(&mut self, found: &Found) -> Arc<Path> {
+    fn origin(&mut self, found: &Found, now: Timestamp) -> Arc<Path> {
         if let Some((known, _)) = self.origins.get_key_value(&*found.path) {
-            return known.clone();
+            let known = known.clone();
+            if let Some(origin) = self.origins.get_mut(&known) {
+                origin.seen_at = now;
+            }
+            return known;
         }
         let origin: Arc<Path> = found.path.as_path().into();
-        self.note_target(&origin, found.linked);
+        self.note_target(&origin, found.linked, now);
+        origin
+    }
+
+    /// The shared name of a path that an earlier run read, or that the configuration spells out.
+    fn origin_named(&mut self, path: &Path, now: Timestamp) -> Arc<Path> {
+        if let Some((known, _)) = self.origins.get_key_value(path) {
+            return known.clone();
+        }
+        let origin: Arc<Path> = path.into();
+        self.note_target(&origin, path.is_symlink(), now);
         origin
     }
 
     /// Remembers where a symbolic link leads.
-    fn note_target(&mut self, origin: &Arc<Path>, linked: bool) {
+    fn note_target(&mut self, origin: &Arc<Path>, linked: bool, now: Timestamp) {
         let target = linked.then(|| std::fs::canonicalize(origin).ok()).flatten();
-        self.origins.insert(origin.clone(), target);
+        self.origins.insert(origin.clone(), Origin { target, seen_at: now });
+    }
+
+    fn target(&self, origin: &Path) -> Option<PathBuf> {
+        self.origins.get(origin).and_then(|origin| origin.target.clone())
     }
 
     fn is_known(&self, identity: Identity) -> bool {
@@ -297,11 +327,8 @@ impl Tailer {
 
     /// Names that are gone take their memory along.
     fn forget_unused(&mut self, now: Timestamp) {
-        let found = &self.findings.files;
-        self.origins.retain(|origin, _| {
-            Arc::strong_count(origin) > 1
-                || found.binary_search_by(|file| file.path.as_path().cmp(origin)).is_ok()
-        });
+        self.origins
+            .retain(|path, origin| Arc::strong_count(path) > 1 || now.since(origin.seen_at) < ORIGIN_WAIT);
         self.finished.retain(|_, finished| finished.seen);
         self.strangers.retain(|_, stranger| now.since(stranger.seen_at) < STRANGER_WAIT);
     }

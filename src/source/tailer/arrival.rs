@@ -19,16 +19,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A file that is about to be followed.
-struct Arrival {
-    path: PathBuf,
-    stat: Stat,
-    origin: Arc<Path>,
-    /// What rotation added to the origin's name; None where the origin is the path itself.
-    suffix: Option<Vec<u8>>,
-    start: Start,
+pub(super) struct Arrival {
+    pub(super) path: PathBuf,
+    pub(super) stat: Stat,
+    /// The path that its lines were or are written under.
+    pub(super) origin: Arc<Path>,
+    /// What rotation added to the origin's name.
+    suffix: Vec<u8>,
+    pub(super) start: Start,
 }
 
-enum Start {
+pub(super) enum Start {
     Beginning,
     End,
     At(Position),
@@ -42,25 +43,31 @@ impl Tailer {
         let mut origins = Vec::with_capacity(findings.files.len());
         for found in &findings.files {
             let is_new_path = !self.origins.contains_key(&*found.path);
-            origins.push((self.origin(found), is_new_path));
+            origins.push((self.origin(found, now), is_new_path));
         }
         self.copies.retain(|_, copy| at_path(findings, &copy.path).is_some());
         for (found, (path_origin, is_new_path)) in findings.files.iter().zip(&origins) {
             if followed.contains(&found.stat.identity) {
                 continue;
             }
-            let (origin, suffix) = self.base_of(found).unwrap_or_else(|| (path_origin.clone(), None));
-            if let Some(start) = self.start_of(found, &origin, suffix.is_some()) {
-                if !is_new_path && suffix.is_none() {
+            let (origin, is_rotated_name) = match self.base_of(found) {
+                Some(base) => (base, true),
+                None => (path_origin.clone(), false),
+            };
+            if let Some(start) = self.start_of(found, &origin, is_rotated_name) {
+                let origin = match &start {
+                    Start::At(position) => self.origin_named(Path::new(&position.origin), now),
+                    _ => origin,
+                };
+                if !is_new_path && *origin == *found.path {
                     rotated.insert(path_origin.clone());
                 }
                 followed.insert(found.stat.identity);
-                let path = found.path.clone();
-                arrivals.push(Arrival { path, stat: found.stat, origin, suffix, start });
+                arrivals.push(Arrival::new(found.path.clone(), found.stat, origin, start));
             }
         }
         if self.looked_at.is_none() && self.is_restored {
-            self.claim_renamed(&mut arrivals, now);
+            self.claim_restored(&mut arrivals, now);
         }
         for (origin, _) in &origins {
             self.take_siblings(origin, rotated.contains(origin), &mut arrivals, now);
@@ -142,7 +149,7 @@ impl Tailer {
             // The original left: all that the copy holds was read from it.
             let is_copy = held.is_some();
             if is_copy {
-                self.dismiss_copy(path);
+                self.dismiss_copy(path, origin);
             }
             return is_copy;
         };
@@ -173,7 +180,7 @@ impl Tailer {
             let listing = path.parent().and_then(|directory| tailer.discovery.directory(directory, now));
             listing.is_some_and(|listing| listing.is_fresh)
         };
-        let target = self.origins.get(origin).cloned().flatten();
+        let target = self.target(origin);
         if !is_rotated && !is_changed(origin, self) && !target.is_some_and(|path| is_changed(&path, self)) {
             return;
         }
@@ -183,13 +190,23 @@ impl Tailer {
                 continue;
             }
             let is_stranger = self.strangers.contains_key(&identity);
-            if is_stranger || !is_rotated || self.hold_copy(&sibling.path, &sibling.stat, origin) {
-                self.copies.remove(&identity);
+            if is_stranger || !is_rotated || self.is_copy(&sibling.path, origin) {
                 self.note_stranger(identity, now);
             } else if sibling.stat.size > 0 {
-                arrivals.push(Arrival::of_sibling(sibling.path, sibling.stat, origin, sibling.suffix));
+                arrivals.push(Arrival::new(sibling.path, sibling.stat, origin.clone(), Start::Beginning));
             }
         }
+    }
+
+    /// Whether a sibling begins with what was read of a file of this path, wherever that is now.
+    fn is_copy(&self, path: &Path, origin: &Arc<Path>) -> bool {
+        let Ok((handle, stat)) = open_regular(path) else {
+            return false;
+        };
+        let mut files = self.files().filter(|file| {
+            Arc::ptr_eq(file.shared_origin(), origin) && file.trace().offset > 0 && file.trace().is_telling()
+        });
+        files.any(|file| file.trace().is_copied_in(&handle, stat.size).unwrap_or(false))
     }
 
     pub(super) fn note_stranger(&mut self, identity: Identity, now: Timestamp) {
@@ -198,113 +215,9 @@ impl Tailer {
         self.strangers.entry(identity).or_insert(Stranger { since, seen_at: now }).seen_at = now;
     }
 
-    /// At the first look after a restart: files of the earlier run that were renamed or copied since, and
-    /// those that came and were rotated while nobody looked.
-    fn claim_renamed(&mut self, arrivals: &mut Vec<Arrival>, now: Timestamp) {
-        let origins: Vec<Arc<Path>> = self.origins.keys().cloned().collect();
-        let mut waiting = Vec::new();
-        for position in std::mem::take(&mut self.unclaimed) {
-            let Some((origin, path, stat)) = self.find_renamed(&origins, position.identity, now) else {
-                waiting.push(position);
-                continue;
-            };
-            let suffix = path
-                .file_name()
-                .zip(origin.file_name())
-                .and_then(|(name, base)| sibling::rotation_suffix(name, base).map(<[u8]>::to_vec));
-            let mut arrival = Arrival::of_sibling(path, stat, &origin, suffix.unwrap_or_default());
-            arrival.start = Start::At(position);
-            arrivals.push(arrival);
-        }
-        for arrival in arrivals.iter_mut() {
-            let replaced = match &arrival.start {
-                Start::At(position) if !is_in(position, &arrival.path) => position.clone(),
-                _ => continue,
-            };
-            // Truncated while nobody looked, or another file with the same inode.
-            self.tally.add_rotation(Rotation::Truncate);
-            arrival.start = Start::Beginning;
-            waiting.push(replaced);
-        }
-        for origin in &origins {
-            self.claim_missed(origin, &mut waiting, arrivals, now);
-        }
-        waiting.retain(|position| {
-            let begun = arrivals.iter_mut().find(|arrival| {
-                matches!(arrival.start, Start::Beginning)
-                    && position.is_telling()
-                    && is_in(position, &arrival.path)
-            });
-            begun.map(|arrival| arrival.start = Start::At(position.clone())).is_none()
-        });
-        self.unclaimed = waiting;
-    }
-
-    /// Siblings of a path that no position names: a copy of what was read before, or, where they are
-    /// newer than that, files that came and were rotated meanwhile.
-    fn claim_missed(
-        &mut self,
-        origin: &Arc<Path>,
-        waiting: &mut Vec<Position>,
-        arrivals: &mut Vec<Arrival>,
-        now: Timestamp,
-    ) {
-        let is_in_place =
-            arrivals.iter().any(|arrival| arrival.path == **origin && matches!(arrival.start, Start::At(_)));
-        let claimed = arrivals.iter().filter(|arrival| Arc::ptr_eq(&arrival.origin, origin));
-        let newest = claimed.filter_map(|arrival| match &arrival.start {
-            Start::At(position) => Some(position.modified),
-            _ => None,
-        });
-        let since = newest.max().or_else(|| waiting.iter().map(|position| position.modified).min());
-        for sibling in self.siblings(origin, now) {
-            if contains(arrivals, sibling.stat.identity) || sibling.stat.size == 0 {
-                continue;
-            }
-            let copied =
-                waiting.iter().position(|position| position.is_telling() && is_in(position, &sibling.path));
-            let start = match copied {
-                Some(at) => Start::At(waiting.swap_remove(at)),
-                None if !is_in_place && since.is_some_and(|since| sibling.stat.modified > since) => {
-                    Start::Beginning
-                }
-                None => continue,
-            };
-            let mut arrival = Arrival::of_sibling(sibling.path, sibling.stat, origin, sibling.suffix);
-            arrival.start = start;
-            arrivals.push(arrival);
-        }
-    }
-
-    fn find_renamed(
-        &mut self,
-        origins: &[Arc<Path>],
-        identity: Identity,
-        now: Timestamp,
-    ) -> Option<(Arc<Path>, PathBuf, Stat)> {
-        let mut directories = HashSet::new();
-        for origin in origins {
-            let target = self.origins.get(origin).cloned().flatten();
-            for path in [Some(origin.to_path_buf()), target].into_iter().flatten() {
-                let directory = path.parent().map(Path::to_path_buf).unwrap_or_default();
-                if !directories.insert(directory.clone()) {
-                    continue;
-                }
-                if let Some((found, stat)) = self.by_inode(&directory, identity, now) {
-                    let base = origins.iter().find(|base| is_rotated_form(&found, base));
-                    return Some((base.unwrap_or(origin).clone(), found, stat));
-                }
-            }
-        }
-        None
-    }
-
     /// The path that a matching rotated name is made of, if a file is or was followed there.
-    fn base_of(&self, found: &Found) -> Option<(Arc<Path>, Option<Vec<u8>>)> {
-        let name = found.path.file_name()?;
-        let base = self.origins.keys().find(|origin| is_rotated_form(&found.path, origin))?;
-        let suffix = sibling::rotation_suffix(name, base.file_name()?)?;
-        Some((base.clone(), Some(suffix.to_vec())))
+    fn base_of(&self, found: &Found) -> Option<Arc<Path>> {
+        self.origins.keys().find(|origin| is_rotated_form(&found.path, origin)).cloned()
     }
 
     fn admit(&mut self, arrival: Arrival, now: Timestamp) {
@@ -313,9 +226,9 @@ impl Tailer {
                 if self.open_count >= OPEN_FILES_MAX {
                     opened.handle = None;
                 }
-                let is_rotated = arrival.suffix.is_some();
+                let is_rotated = arrival.is_rotated();
                 if !is_rotated {
-                    self.note_target(&arrival.origin, arrival.path.is_symlink());
+                    self.note_target(&arrival.origin, arrival.path.is_symlink(), now);
                 }
                 let file = self.follow(arrival.origin, &arrival.path, opened, now);
                 if is_rotated {
@@ -372,17 +285,23 @@ impl Tailer {
 // === impl Arrival ===
 
 impl Arrival {
-    fn of_sibling(path: PathBuf, stat: Stat, origin: &Arc<Path>, suffix: Vec<u8>) -> Self {
-        Self { path, stat, origin: origin.clone(), suffix: Some(suffix), start: Start::Beginning }
+    pub(super) fn new(path: PathBuf, stat: Stat, origin: Arc<Path>, start: Start) -> Self {
+        let names = path.file_name().zip(origin.file_name());
+        let suffix = names.and_then(|(name, base)| sibling::rotation_suffix(name, base)).map(<[u8]>::to_vec);
+        Self { path, stat, origin, suffix: suffix.unwrap_or_default(), start }
+    }
+
+    /// Whether it left the place that its lines were written under.
+    pub(super) fn is_rotated(&self) -> bool {
+        *self.path != *self.origin
     }
 
     /// The order among files of one path: what was rotated away comes before what took its place.
     fn by_age(&self, other: &Self) -> Ordering {
-        let (one, two) = (self.suffix.as_deref(), other.suffix.as_deref());
-        let by_place = one.is_none().cmp(&two.is_none());
+        let by_place = other.is_rotated().cmp(&self.is_rotated());
         by_place
             .then_with(|| self.stat.modified.cmp(&other.stat.modified))
-            .then_with(|| sibling::older_first(one.unwrap_or_default(), two.unwrap_or_default()))
+            .then_with(|| sibling::older_first(&self.suffix, &other.suffix))
             .then_with(|| self.path.cmp(&other.path))
     }
 }
@@ -401,12 +320,8 @@ fn in_reading_order(mut arrivals: Vec<Arrival>) -> Vec<Arrival> {
     arrivals
 }
 
-fn contains(arrivals: &[Arrival], identity: Identity) -> bool {
+pub(super) fn contains(arrivals: &[Arrival], identity: Identity) -> bool {
     arrivals.iter().any(|arrival| arrival.stat.identity == identity)
-}
-
-fn is_in(position: &Position, path: &Path) -> bool {
-    open_regular(path).is_ok_and(|(handle, stat)| position.is_in(&handle, stat.size).unwrap_or(false))
 }
 
 fn is_rotated_form(path: &Path, base: &Path) -> bool {

@@ -42,8 +42,7 @@ impl Tailer {
             let file = &mut self.files[at].file;
             match &place {
                 Some((path, stat)) => file.see(path, stat),
-                None if !file.is_open() => file.abandon(),
-                None => {}
+                None => file.lose(),
             }
         }
         vacated
@@ -83,14 +82,14 @@ impl Tailer {
                 .get(&identity)
                 .is_none_or(|stranger| self.looked_at.is_some_and(|before| stranger.since >= before));
             let holds_rest = !is_found
-                && (is_held || is_recent || gone.position.is_telling())
+                && (is_held || gone.position.is_copied_by(&stat, is_recent))
                 && gone.position.is_in(&handle, stat.size).unwrap_or(false);
             if let Some(trace) = holds_rest.then(|| Trace::at(&handle, gone.position.offset).ok()).flatten() {
                 let opened = Opened { handle: Some(handle), stat, trace, delivered: gone.position.delivered };
                 self.follow(origin.clone(), &copy.path, opened, now).depart(now);
                 is_found = true;
             } else if is_held {
-                self.dismiss_copy(&copy.path);
+                self.dismiss_copy(&copy.path, &origin);
             } else {
                 self.note_stranger(identity, now);
             }
@@ -104,19 +103,19 @@ impl Tailer {
     }
 
     /// A copy whose lines were all read from the original: known from now on, and read only if it grows.
-    pub(super) fn dismiss_copy(&mut self, path: &Path) {
+    pub(super) fn dismiss_copy(&mut self, path: &Path, origin: &Path) {
         let Ok((handle, stat)) = open_regular(path) else {
             return;
         };
         if let Ok(trace) = Trace::at(&handle, stat.size) {
-            self.finish(trace.position(&stat), path, stat.size);
+            self.finish(trace.position(&stat, origin), path, stat.size);
         }
     }
 
     /// Files whose names are rotated forms of the origin's, older ones first: beside it, and where it is a
     /// symbolic link, beside its target.
     pub(super) fn siblings(&mut self, origin: &Path, now: Timestamp) -> Vec<Sibling> {
-        let target = self.origins.get(origin).cloned().flatten();
+        let target = self.target(origin);
         let mut siblings = Vec::new();
         for base in [Some(origin.to_path_buf()), target].into_iter().flatten() {
             self.add_siblings(&base, now, &mut siblings);
@@ -168,8 +167,8 @@ impl Tailer {
     fn depart(&mut self, at: usize, is_located: bool, now: Timestamp) -> Arc<Path> {
         let file = &self.files[at].file;
         let is_deleted = file.stat().map_or(!is_located, |stat| stat.links == 0);
-        let target = self.origins.get(file.origin()).and_then(Option::as_ref);
-        let kind = match target {
+        let target = self.target(file.origin());
+        let kind = match &target {
             _ if is_deleted => Rotation::Delete,
             Some(target) if std::fs::canonicalize(file.path()).ok().as_ref() != Some(target) => {
                 Rotation::Symlink
@@ -191,7 +190,7 @@ impl Tailer {
         if let Some(found) = findings.files.iter().find(|found| found.stat.identity == identity) {
             return Some((found.path.clone(), found.stat));
         }
-        let target = self.origins.get(file.origin()).cloned().flatten();
+        let target = self.target(file.origin());
         let directories: Vec<_> = [Some(file.path()), target.as_deref()]
             .into_iter()
             .filter_map(|path| path?.parent().map(Path::to_path_buf))
