@@ -1,0 +1,438 @@
+//! Follows one open file through growth, truncation, rename and deletion.
+//!
+//! It holds the file by its handle, so names may change at will; which names lead where is the tailer's
+//! business, and so is the search for a copy after a truncation. It knows no lines: `commit` tells it how
+//! far they reach.
+//!
+//! Invariant: a byte is given only while all marks of what was given before still stand in the file.
+
+use super::identity::{Identity, Mark, Position, Stat, Trace};
+use super::{Error, Progress, Reason, Source};
+use crate::limits::{POSITION_BYTES, RETRY_WAIT_MAX, RETRY_WAIT_MIN};
+use crate::time::{Span, Timestamp};
+use std::fs;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// One file of a log, for as long as it is followed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct FileId(pub u64);
+
+/// A file and how far it was read.
+pub struct File {
+    id: FileId,
+    /// The path that lines were or are appended under; rotated siblings share it.
+    origin: Arc<Path>,
+    path: PathBuf,
+    identity: Identity,
+    /// None while other files have the turn: see `OPEN_FILES_MAX`.
+    handle: Option<fs::File>,
+    trace: Trace,
+    commit: Commit,
+    /// As last seen, for the lag.
+    size: u64,
+    modified: i64,
+    /// The modification time at which the trace was last compared with the file.
+    compared: Option<i64>,
+    life: Life,
+    rotate_wait: Span,
+    quiet_since: Timestamp,
+    caught_up: bool,
+    ready: bool,
+    /// Whether the path leads to it, as of the last look.
+    reachable: bool,
+    retry: Option<Retry>,
+    truncation: Option<Truncation>,
+    events: Events,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Life {
+    Active,
+    Rotated,
+    Ended,
+}
+
+#[derive(Default)]
+struct Commit {
+    offset: u64,
+    delivered: u64,
+    tail: Vec<u8>,
+}
+
+struct Retry {
+    at: Timestamp,
+    wait: Span,
+}
+
+/// What was cut off, until it is known whether a copy of it was made.
+pub(super) struct Truncation {
+    /// How far the content that is gone had been taken.
+    pub(super) position: Position,
+    /// How large it was when last seen.
+    pub(super) size: u64,
+}
+
+/// What happened since the tailer last asked.
+#[derive(Default)]
+pub(super) struct Events {
+    pub(super) faults: [u64; Reason::ALL.len()],
+    pub(super) shortened: u64,
+    pub(super) abandoned_bytes: u64,
+}
+
+// === impl File ===
+
+impl File {
+    /// Follows the file at `path`, open or to be opened at its first turn, as if all before
+    /// `start.offset` had been read.
+    pub(super) fn new(
+        id: FileId,
+        origin: Arc<Path>,
+        path: &Path,
+        opened: Opened,
+        rotate_wait: Span,
+        now: Timestamp,
+    ) -> Self {
+        let Opened { handle, stat, trace, delivered } = opened;
+        let commit = Commit { offset: trace.offset, delivered, tail: trace.tail_bytes().to_vec() };
+        Self {
+            id,
+            origin,
+            path: path.to_path_buf(),
+            identity: stat.identity,
+            handle,
+            trace,
+            commit,
+            size: stat.size,
+            modified: stat.modified,
+            compared: None,
+            life: Life::Active,
+            rotate_wait,
+            quiet_since: now,
+            caught_up: false,
+            ready: true,
+            reachable: true,
+            retry: None,
+            truncation: None,
+            events: Events::default(),
+        }
+    }
+
+    pub fn id(&self) -> FileId {
+        self.id
+    }
+
+    /// Where it was last seen.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path that its lines were written under: what names the file to a person.
+    pub fn origin(&self) -> &Path {
+        &self.origin
+    }
+
+    /// Takes note of how far whole lines reach: what `line::Buffer::committed` says.
+    pub fn commit(&mut self, offset: u64, delivered: u64, tail: &[u8]) {
+        assert!(offset <= self.trace.offset, "lines cannot reach beyond what was read");
+        self.commit.offset = offset;
+        self.commit.delivered = delivered;
+        self.commit.tail.clear();
+        self.commit.tail.extend_from_slice(&tail[tail.len().saturating_sub(POSITION_BYTES)..]);
+    }
+
+    /// Bytes that were written and are in no line given out, as of the last look.
+    pub fn lag_bytes(&self) -> u64 {
+        self.size.max(self.trace.offset).saturating_sub(self.commit.offset)
+    }
+
+    /// Whether a read may give something, without asking the file system.
+    pub fn is_ready(&self, now: Timestamp) -> bool {
+        match self.life {
+            Life::Ended => false,
+            _ if self.truncation.is_some() || self.is_pausing(now) => false,
+            Life::Active => self.ready,
+            Life::Rotated => self.ready || self.handle.is_some() || self.is_over(now),
+        }
+    }
+
+    /// Whether it left its place; it is read until it was quiet for `rotate_wait`.
+    pub fn is_rotated(&self) -> bool {
+        self.life == Life::Rotated
+    }
+
+    pub fn is_failing(&self) -> bool {
+        self.retry.is_some()
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        self.life == Life::Ended
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.handle.is_some()
+    }
+
+    /// Whether it has something to read, but its handle was closed for others.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.handle.is_none() && self.ready
+    }
+
+    /// Whether its end was reached since it came or was rotated.
+    pub(super) fn is_caught_up(&self) -> bool {
+        self.caught_up
+    }
+
+    /// Whether its end was reached and it can be opened again by its path.
+    pub(super) fn is_resting(&self) -> bool {
+        self.reachable && self.caught_up && !self.ready && self.truncation.is_none()
+    }
+
+    pub(super) fn quiet_since(&self) -> Timestamp {
+        self.quiet_since
+    }
+
+    pub(super) fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    pub(super) fn shared_origin(&self) -> &Arc<Path> {
+        &self.origin
+    }
+
+    pub(super) fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// What the handle says: its links tell renamed from deleted. None while it is closed.
+    pub(super) fn stat(&self) -> Option<Stat> {
+        self.handle.as_ref().and_then(|handle| handle.metadata().ok()).map(|metadata| Stat::of(&metadata))
+    }
+
+    /// The tailer saw this file under `path`.
+    pub(super) fn see(&mut self, path: &Path, stat: &Stat) {
+        if self.path != path {
+            self.path = path.to_path_buf();
+        }
+        self.reachable = true;
+        self.size = stat.size;
+        self.ready |= stat.size != self.trace.offset || self.compared != Some(stat.modified);
+    }
+
+    /// No path is known that leads to it: it lives by its handle, and without one is given up in the end.
+    pub(super) fn lose(&mut self) {
+        self.reachable = false;
+    }
+
+    /// Something else has its place now.
+    pub(super) fn depart(&mut self, now: Timestamp) {
+        self.life = Life::Rotated;
+        self.quiet_since = now;
+        self.caught_up = false;
+        self.ready = true;
+    }
+
+    /// Its content was copied to another file, which took its place: the reading goes on there.
+    pub(super) fn move_to(&mut self, handle: fs::File, stat: &Stat) {
+        self.handle = Some(handle);
+        self.identity = stat.identity;
+        self.size = stat.size;
+        self.compared = None;
+        self.ready = true;
+    }
+
+    pub(super) fn close(&mut self) {
+        self.handle = None;
+    }
+
+    pub(super) fn truncation(&self) -> Option<&Truncation> {
+        self.truncation.as_ref()
+    }
+
+    /// The search for a copy is over: the new content may be read.
+    pub(super) fn settle_truncation(&mut self) -> Option<Truncation> {
+        self.truncation.take()
+    }
+
+    pub(super) fn take_events(&mut self) -> Events {
+        std::mem::take(&mut self.events)
+    }
+
+    fn try_read(&mut self, space: &mut [u8], now: Timestamp) -> Result<Progress, Error> {
+        let path = &self.path;
+        let handle = match &self.handle {
+            Some(handle) => handle,
+            None => {
+                let (handle, stat) = open_regular(path)?;
+                if stat.identity != self.identity {
+                    return Err(Error::new(path, Reason::Vanished));
+                }
+                self.handle.insert(handle)
+            }
+        };
+        let fail = |cause| Error::from_io(path, cause);
+        let stat = Stat::of(&handle.metadata().map_err(fail)?);
+        if stat.size == self.trace.offset && self.compared == Some(stat.modified) {
+            return Ok(self.rest(now));
+        }
+        if !self.trace.is_in(handle, stat.size).map_err(fail)? {
+            if self.trace.is_shortened_to(handle, stat.size).map_err(fail)? {
+                self.trace = Trace::at(handle, stat.size).map_err(fail)?;
+                self.restart(&stat);
+                self.events.shortened += 1;
+            } else {
+                let size = self.size.max(self.trace.offset);
+                let truncation = Truncation { position: self.position(), size };
+                self.trace = Trace::default();
+                self.restart(&stat);
+                self.truncation = Some(truncation);
+            }
+            return Ok(Progress::Truncated);
+        }
+        (self.size, self.modified) = (stat.size, stat.modified);
+        self.compared = Some(stat.modified);
+        let count = handle.read_at(space, self.trace.offset).map_err(fail)?;
+        if count == 0 {
+            return Ok(self.rest(now));
+        }
+        self.trace.advance(&space[..count]);
+        self.quiet_since = now;
+        Ok(Progress::Bytes(count))
+    }
+
+    /// Goes on at the trace, whatever was read before.
+    fn restart(&mut self, stat: &Stat) {
+        let offset = self.trace.offset;
+        self.commit = Commit { offset, delivered: offset, tail: self.trace.tail_bytes().to_vec() };
+        self.size = stat.size;
+        self.compared = None;
+        self.caught_up = false;
+        self.ready = true;
+    }
+
+    /// The end is reached, for now or for good.
+    fn rest(&mut self, now: Timestamp) -> Progress {
+        self.caught_up = true;
+        self.ready = false;
+        if self.life == Life::Rotated && self.was_quiet(now) {
+            self.end();
+            return Progress::Ended;
+        }
+        Progress::Idle
+    }
+
+    fn end(&mut self) {
+        self.life = Life::Ended;
+        self.handle = None;
+        self.retry = None;
+    }
+
+    /// Whether it was quiet for `rotate_wait`. A clock that was set back starts the wait anew.
+    fn was_quiet(&mut self, now: Timestamp) -> bool {
+        self.quiet_since = self.quiet_since.min(now);
+        now.since(self.quiet_since) >= self.rotate_wait
+    }
+
+    /// Whether a rotated file that was read to its end was quiet for `rotate_wait`.
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.life == Life::Rotated
+            && self.caught_up
+            && !self.ready
+            && now.since(self.quiet_since.min(now)) >= self.rotate_wait
+    }
+
+    fn is_pausing(&self, now: Timestamp) -> bool {
+        // A clock that was set back does not prolong the pause.
+        self.retry.as_ref().is_some_and(|retry| now < retry.at && now.plus(retry.wait) >= retry.at)
+    }
+
+    fn fail(&mut self, error: &Error, now: Timestamp) {
+        if self.retry.is_none() {
+            tracing::warn!(path = %self.path.display(), reason = error.reason.name(), "log file cannot be read");
+        }
+        let wait = self
+            .retry
+            .as_ref()
+            .map_or(RETRY_WAIT_MIN, |retry| retry.wait.saturating_add(retry.wait).min(RETRY_WAIT_MAX));
+        self.retry = Some(Retry { at: now.plus(wait), wait });
+        self.events.faults[error.reason as usize] += 1;
+        // A handle that fails may be stale, as on a network file system that was away.
+        self.compared = None;
+    }
+}
+
+impl Source for File {
+    fn read(&mut self, space: &mut [u8], now: Timestamp) -> Result<Progress, Error> {
+        assert!(!space.is_empty(), "a read needs room");
+        if self.life == Life::Ended {
+            return Ok(Progress::Ended);
+        }
+        if self.truncation.is_some() || self.is_pausing(now) {
+            return Ok(Progress::Idle);
+        }
+        if self.handle.is_none() && self.is_over(now) {
+            self.end();
+            return Ok(Progress::Ended);
+        }
+        match self.try_read(space, now) {
+            Ok(progress) => {
+                self.retry = None;
+                Ok(progress)
+            }
+            Err(error) => {
+                self.fail(&error, now);
+                if self.life == Life::Rotated && self.was_quiet(now) {
+                    self.events.abandoned_bytes += self.size.saturating_sub(self.trace.offset);
+                    self.end();
+                    return Ok(Progress::Ended);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn position(&self) -> Position {
+        Position {
+            identity: self.identity,
+            offset: self.commit.offset,
+            delivered: self.commit.delivered,
+            head: self.trace.head_mark(self.commit.offset),
+            tail: Mark::of(&self.commit.tail),
+            modified: self.modified,
+            origin: self.origin.to_string_lossy().into_owned(),
+        }
+    }
+}
+
+/// A file that is about to be followed.
+pub(super) struct Opened {
+    pub(super) handle: Option<fs::File>,
+    pub(super) stat: Stat,
+    pub(super) trace: Trace,
+    pub(super) delivered: u64,
+}
+
+/// Opens a regular file, and nothing else: no pipe is waited for, no device is touched.
+pub(super) fn open_regular(path: &Path) -> Result<(fs::File, Stat), Error> {
+    let fail = |cause: std::io::Error| {
+        if cause.kind() == std::io::ErrorKind::NotFound && path.is_symlink() {
+            return Error { reason: Reason::DanglingLink, path: path.to_path_buf(), cause: Some(cause) };
+        }
+        Error::from_io(path, cause)
+    };
+    if !fs::metadata(path).map_err(fail)?.is_file() {
+        return Err(Error::new(path, Reason::NotAFile));
+    }
+    let handle = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(fail)?;
+    let metadata = handle.metadata().map_err(fail)?;
+    if !metadata.is_file() {
+        return Err(Error::new(path, Reason::NotAFile));
+    }
+    Ok((handle, Stat::of(&metadata)))
+}

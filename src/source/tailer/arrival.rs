@@ -1,0 +1,333 @@
+//! What a look finds that is not followed yet: where its reading begins, and whether it is read at all.
+//!
+//! A file may be new, one that was finished and grew, one that an earlier run had begun, a file that came
+//! and was rotated between two looks, or a copy of a file that is followed.
+
+use super::super::discover::{Findings, Found};
+use super::super::file::{File, FileId, Opened, open_regular};
+use super::super::identity::{Identity, Position, Stat, Trace};
+use super::super::sibling;
+use super::super::tally::Rotation;
+use super::super::{Error, Reason, StartAt};
+use super::departure::at_path;
+use super::{Copied, Stranger, Tailer};
+use crate::limits::{OPEN_FILES_MAX, POSITION_WAIT};
+use crate::time::Timestamp;
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A file that is about to be followed.
+pub(super) struct Arrival {
+    pub(super) path: PathBuf,
+    pub(super) stat: Stat,
+    /// The path that its lines were or are written under.
+    pub(super) origin: Arc<Path>,
+    /// What rotation added to the origin's name.
+    suffix: Vec<u8>,
+    pub(super) start: Start,
+}
+
+pub(super) enum Start {
+    Beginning,
+    End,
+    At(Position),
+}
+
+impl Tailer {
+    pub(super) fn take_arrivals(&mut self, findings: &Findings, vacated: &[Arc<Path>], now: Timestamp) {
+        let mut rotated: HashSet<Arc<Path>> = vacated.iter().cloned().collect();
+        let mut arrivals: Vec<Arrival> = Vec::new();
+        let mut followed: HashSet<Identity> = self.files().map(File::identity).collect();
+        let mut origins = Vec::with_capacity(findings.files.len());
+        for found in &findings.files {
+            let is_new_path = !self.origins.contains_key(&*found.path);
+            origins.push((self.origin(found, now), is_new_path));
+        }
+        self.copies.retain(|_, copy| at_path(findings, &copy.path).is_some());
+        for (found, (path_origin, is_new_path)) in findings.files.iter().zip(&origins) {
+            if followed.contains(&found.stat.identity) {
+                continue;
+            }
+            let (origin, is_rotated_name) = match self.base_of(found) {
+                Some(base) => (base, true),
+                None => (path_origin.clone(), false),
+            };
+            if let Some(start) = self.start_of(found, &origin, is_rotated_name) {
+                let origin = match &start {
+                    Start::At(position) => self.origin_named(Path::new(&position.origin), now),
+                    _ => origin,
+                };
+                if !is_new_path && *origin == *found.path {
+                    rotated.insert(path_origin.clone());
+                }
+                followed.insert(found.stat.identity);
+                arrivals.push(Arrival::new(found.path.clone(), found.stat, origin, start));
+            }
+        }
+        if self.looked_at.is_none() && self.is_restored {
+            self.claim_restored(&mut arrivals, now);
+        }
+        for (origin, _) in &origins {
+            self.take_siblings(origin, rotated.contains(origin), &mut arrivals, now);
+        }
+        for origin in rotated.iter().filter(|origin| at_path(findings, origin).is_none()) {
+            self.take_siblings(origin, true, &mut arrivals, now);
+        }
+        self.expire_unclaimed(now);
+        for arrival in in_reading_order(arrivals) {
+            self.admit(arrival, now);
+        }
+    }
+
+    /// Files that were read to their end: are they still there, and did they grow?
+    pub(super) fn see_finished(&mut self, findings: &Findings, now: Timestamp) {
+        let identities: Vec<Identity> = self.finished.keys().copied().collect();
+        for identity in identities {
+            let Some(finished) = self.finished.get(&identity) else {
+                continue;
+            };
+            let path = finished.path.clone();
+            let matching = at_path(findings, &path)
+                .filter(|found| found.stat.identity == identity)
+                .or_else(|| findings.files.iter().find(|found| found.stat.identity == identity));
+            let is_matching = matching.is_some();
+            let place = matching.map(|found| (found.path.clone(), found.stat)).or_else(|| {
+                let here = std::fs::metadata(&path).ok().map(|metadata| Stat::of(&metadata));
+                match here.filter(|stat| stat.identity == identity) {
+                    Some(stat) => Some((path.clone(), stat)),
+                    None => path.parent().and_then(|directory| self.by_inode(directory, identity, now)),
+                }
+            });
+            let Some(finished) = self.finished.get_mut(&identity) else {
+                continue;
+            };
+            finished.seen = place.is_some();
+            if let Some((path, stat)) = place {
+                finished.path = path;
+                if !is_matching {
+                    self.tally.abandoned_bytes += stat.size.saturating_sub(finished.size);
+                    finished.size = stat.size;
+                }
+            }
+        }
+    }
+
+    /// Where a file that matches begins to be read; None: it is not, or not now.
+    fn start_of(&mut self, found: &Found, origin: &Arc<Path>, is_rotated_name: bool) -> Option<Start> {
+        let identity = found.stat.identity;
+        if let Some(finished) = self.finished.get(&identity) {
+            if found.stat.size == finished.size {
+                return None;
+            }
+            return self.finished.remove(&identity).map(|finished| Start::At(finished.position));
+        }
+        if let Some(at) = self.unclaimed.iter().position(|position| position.identity == identity) {
+            return Some(Start::At(self.unclaimed.swap_remove(at)));
+        }
+        // Until its first byte nothing says whose file it is.
+        if found.stat.size == 0 {
+            return None;
+        }
+        if self.looked_at.is_none() {
+            let is_end = self.start_at == StartAt::End && !self.is_restored;
+            return Some(if is_end { Start::End } else { Start::Beginning });
+        }
+        let is_copy = is_rotated_name && self.hold_copy(&found.path, &found.stat, origin);
+        (!is_copy).then_some(Start::Beginning)
+    }
+
+    /// A rotated name that appears while the file it is named after stays in its place, and begins with
+    /// what was read there: copytruncate makes such a copy. It waits for what happens to the original.
+    fn hold_copy(&mut self, path: &Path, stat: &Stat, origin: &Arc<Path>) -> bool {
+        let held = self.copies.remove(&stat.identity);
+        let original = self.files.iter().map(|turn| &turn.file).rfind(|file| {
+            Arc::ptr_eq(file.shared_origin(), origin) && !file.is_rotated() && file.path() == &**origin
+        });
+        let Some(original) = original.filter(|file| file.trace().offset > 0) else {
+            // The original left: all that the copy holds was read from it.
+            let is_copy = held.is_some();
+            if is_copy {
+                self.dismiss_copy(path, origin);
+            }
+            return is_copy;
+        };
+        let of: FileId = original.id();
+        let is_unchanged = held.is_some_and(|held| {
+            held.of == of && held.stat.size == stat.size && held.stat.modified == stat.modified
+        });
+        let is_copy = is_unchanged
+            || open_regular(path).is_ok_and(|(handle, stat)| {
+                original.trace().is_copied_in(&handle, stat.size).unwrap_or(false)
+            });
+        if is_copy {
+            self.copies.insert(stat.identity, Copied { of, path: path.to_path_buf(), stat: *stat });
+        }
+        is_copy
+    }
+
+    /// Looks at the rotated siblings of a path. Where rotation happened since the last look, a file that
+    /// was not there before came and went between the two; otherwise it is none of ours.
+    fn take_siblings(
+        &mut self,
+        origin: &Arc<Path>,
+        is_rotated: bool,
+        arrivals: &mut Vec<Arrival>,
+        now: Timestamp,
+    ) {
+        let is_changed = |path: &Path, tailer: &mut Self| {
+            let listing = path.parent().and_then(|directory| tailer.discovery.directory(directory, now));
+            listing.is_some_and(|listing| listing.is_fresh)
+        };
+        let target = self.target(origin);
+        if !is_rotated && !is_changed(origin, self) && !target.is_some_and(|path| is_changed(&path, self)) {
+            return;
+        }
+        for sibling in self.siblings(origin, now) {
+            let identity = sibling.stat.identity;
+            if self.is_known(identity) || contains(arrivals, identity) {
+                continue;
+            }
+            let is_stranger = self.strangers.contains_key(&identity);
+            if is_stranger || !is_rotated || self.is_copy(&sibling.path, origin) {
+                self.note_stranger(identity, now);
+            } else if sibling.stat.size > 0 {
+                arrivals.push(Arrival::new(sibling.path, sibling.stat, origin.clone(), Start::Beginning));
+            }
+        }
+    }
+
+    /// Whether a sibling begins with what was read of a file of this path, wherever that is now.
+    fn is_copy(&self, path: &Path, origin: &Arc<Path>) -> bool {
+        let Ok((handle, stat)) = open_regular(path) else {
+            return false;
+        };
+        let mut files = self.files().filter(|file| {
+            Arc::ptr_eq(file.shared_origin(), origin) && file.trace().offset > 0 && file.trace().is_telling()
+        });
+        files.any(|file| file.trace().is_copied_in(&handle, stat.size).unwrap_or(false))
+    }
+
+    pub(super) fn note_stranger(&mut self, identity: Identity, now: Timestamp) {
+        // What was there at the first look can hold nothing of ours but what its content proves.
+        let since = self.looked_at.map_or(Timestamp::MIN, |_| now);
+        self.strangers.entry(identity).or_insert(Stranger { since, seen_at: now }).seen_at = now;
+    }
+
+    /// The path that a matching rotated name is made of, if a file is or was followed there.
+    fn base_of(&self, found: &Found) -> Option<Arc<Path>> {
+        self.origins.keys().find(|origin| is_rotated_form(&found.path, origin)).cloned()
+    }
+
+    fn admit(&mut self, arrival: Arrival, now: Timestamp) {
+        match self.open(&arrival) {
+            Ok(mut opened) => {
+                if self.open_count >= OPEN_FILES_MAX {
+                    opened.handle = None;
+                }
+                let is_rotated = arrival.is_rotated();
+                if !is_rotated {
+                    self.note_target(&arrival.origin, arrival.path.is_symlink(), now);
+                }
+                let file = self.follow(arrival.origin, &arrival.path, opened, now);
+                if is_rotated {
+                    file.depart(now);
+                }
+            }
+            // It is found again at the next look, under whatever name.
+            Err(error) if error.reason == Reason::Vanished => self.reconsider(arrival, now),
+            Err(error) => {
+                self.note_problem(&error.path, error.reason);
+                self.reconsider(arrival, now);
+            }
+        }
+    }
+
+    /// A file that could not be opened keeps the position that was found for it.
+    fn reconsider(&mut self, arrival: Arrival, now: Timestamp) {
+        if let Start::At(position) = arrival.start {
+            self.unclaimed.push(position);
+            self.waiting_since = Some(now);
+        }
+    }
+
+    fn open(&mut self, arrival: &Arrival) -> Result<Opened, Error> {
+        let path = &arrival.path;
+        let (handle, stat) = open_regular(path)?;
+        if stat.identity != arrival.stat.identity {
+            return Err(Error::new(path, Reason::Vanished));
+        }
+        let fail = |cause| Error::from_io(path, cause);
+        let (trace, delivered) = match &arrival.start {
+            Start::Beginning => (Trace::default(), 0),
+            Start::End => (Trace::at(&handle, stat.size).map_err(fail)?, stat.size),
+            Start::At(position) if position.is_in(&handle, stat.size).map_err(fail)? => {
+                (Trace::at(&handle, position.offset).map_err(fail)?, position.delivered)
+            }
+            Start::At(_) => {
+                self.tally.add_rotation(Rotation::Truncate);
+                (Trace::default(), 0)
+            }
+        };
+        Ok(Opened { handle: Some(handle), stat, trace, delivered })
+    }
+
+    /// A position whose file does not appear is given up after a while.
+    fn expire_unclaimed(&mut self, now: Timestamp) {
+        let since = *self.waiting_since.get_or_insert(now);
+        if now.since(since) >= POSITION_WAIT {
+            self.unclaimed.clear();
+        }
+    }
+}
+
+// === impl Arrival ===
+
+impl Arrival {
+    pub(super) fn new(path: PathBuf, stat: Stat, origin: Arc<Path>, start: Start) -> Self {
+        let names = path.file_name().zip(origin.file_name());
+        let suffix = names.and_then(|(name, base)| sibling::rotation_suffix(name, base)).map(<[u8]>::to_vec);
+        Self { path, stat, origin, suffix: suffix.unwrap_or_default(), start }
+    }
+
+    /// Whether it left the place that its lines were written under.
+    pub(super) fn is_rotated(&self) -> bool {
+        *self.path != *self.origin
+    }
+
+    /// The order among files of one path: what was rotated away comes before what took its place.
+    fn by_age(&self, other: &Self) -> Ordering {
+        let by_place = other.is_rotated().cmp(&self.is_rotated());
+        by_place
+            .then_with(|| self.stat.modified.cmp(&other.stat.modified))
+            .then_with(|| sibling::older_first(&self.suffix, &other.suffix))
+            .then_with(|| self.path.cmp(&other.path))
+    }
+}
+
+/// Paths by the age of their oldest file, and the files of a path by their own.
+fn in_reading_order(mut arrivals: Vec<Arrival>) -> Vec<Arrival> {
+    let mut oldest: HashMap<Arc<Path>, i64> = HashMap::new();
+    for arrival in &arrivals {
+        let age = oldest.entry(arrival.origin.clone()).or_insert(i64::MAX);
+        *age = arrival.stat.modified.min(*age);
+    }
+    arrivals.sort_by(|one, other| {
+        let by_path = oldest.get(&one.origin).cmp(&oldest.get(&other.origin));
+        by_path.then_with(|| one.origin.cmp(&other.origin)).then_with(|| one.by_age(other))
+    });
+    arrivals
+}
+
+pub(super) fn contains(arrivals: &[Arrival], identity: Identity) -> bool {
+    arrivals.iter().any(|arrival| arrival.stat.identity == identity)
+}
+
+fn is_rotated_form(path: &Path, base: &Path) -> bool {
+    path.parent() == base.parent()
+        && path
+            .file_name()
+            .zip(base.file_name())
+            .is_some_and(|(name, base)| sibling::rotation_suffix(name, base).is_some())
+}

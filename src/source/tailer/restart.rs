@@ -1,0 +1,122 @@
+//! The first look after a restart: where are the files of the earlier run, and what came meanwhile?
+//!
+//! A position is claimed by the file itself, whatever its name is now, else by a copy of what was read.
+
+use super::super::file::open_regular;
+use super::super::identity::{Identity, Position, Stat};
+use super::super::tally::Rotation;
+use super::Tailer;
+use super::arrival::{Arrival, Start, contains};
+use crate::time::Timestamp;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+impl Tailer {
+    /// Adds files that no glob matches, and gives those that copies continue their beginning.
+    pub(super) fn claim_restored(&mut self, arrivals: &mut Vec<Arrival>, now: Timestamp) {
+        for path in self.discovery.named().collect::<Vec<_>>() {
+            self.origin_named(&path, now);
+        }
+        let positions = std::mem::take(&mut self.unclaimed);
+        let mut waiting = Vec::new();
+        for position in positions {
+            let origin = self.origin_named(Path::new(&position.origin), now);
+            let is_taken = contains(arrivals, position.identity);
+            match (!is_taken).then(|| self.find_renamed(&origin, position.identity, now)).flatten() {
+                Some((path, stat)) => arrivals.push(Arrival::new(path, stat, origin, Start::At(position))),
+                None => waiting.push(position),
+            }
+        }
+        self.release_replaced(arrivals, &mut waiting);
+        let origins: Vec<Arc<Path>> = self.origins.keys().cloned().collect();
+        for origin in &origins {
+            self.claim_missed(origin, &mut waiting, arrivals, now);
+        }
+        waiting.retain(|position| {
+            let copy = arrivals.iter_mut().find(|arrival| {
+                let has_rotated_name = arrival.is_rotated() && position.is_of(&arrival.origin);
+                matches!(arrival.start, Start::Beginning)
+                    && position.is_copied_by(&arrival.stat, has_rotated_name)
+                    && is_in(position, &arrival.path)
+            });
+            copy.map(|arrival| arrival.start = Start::At(position.clone())).is_none()
+        });
+        self.unclaimed = waiting;
+        // Beside a file that is still in its place, a rotated name that was not read is a copy: the next
+        // look decides, when the file is followed.
+        let in_place: HashSet<Arc<Path>> =
+            arrivals.iter().filter(|one| is_in_place(one)).map(|one| one.origin.clone()).collect();
+        arrivals.retain(|arrival| {
+            !(arrival.is_rotated()
+                && matches!(arrival.start, Start::Beginning)
+                && in_place.contains(&arrival.origin))
+        });
+    }
+
+    /// Files that do not hold what was read: truncated while nobody looked, or others with the same inode.
+    fn release_replaced(&mut self, arrivals: &mut [Arrival], waiting: &mut Vec<Position>) {
+        for arrival in arrivals.iter_mut() {
+            match &arrival.start {
+                Start::At(position) if !is_in(position, &arrival.path) => waiting.push(position.clone()),
+                _ => continue,
+            }
+            self.tally.add_rotation(Rotation::Truncate);
+            arrival.start = Start::Beginning;
+        }
+    }
+
+    /// Siblings of a path that no position names: a copy of what was read before, or, where they are
+    /// newer than that, files that came and were rotated meanwhile.
+    fn claim_missed(
+        &mut self,
+        origin: &Arc<Path>,
+        waiting: &mut Vec<Position>,
+        arrivals: &mut Vec<Arrival>,
+        now: Timestamp,
+    ) {
+        let is_in_place =
+            arrivals.iter().any(|arrival| Arc::ptr_eq(&arrival.origin, origin) && is_in_place(arrival));
+        let claimed = arrivals.iter().filter(|arrival| Arc::ptr_eq(&arrival.origin, origin));
+        let newest = claimed.filter_map(|arrival| match &arrival.start {
+            Start::At(position) => Some(position.modified),
+            _ => None,
+        });
+        let oldest_waiting = waiting.iter().filter(|position| position.is_of(origin));
+        let since = newest.max().or_else(|| oldest_waiting.map(|position| position.modified).min());
+        for sibling in self.siblings(origin, now) {
+            if contains(arrivals, sibling.stat.identity) || sibling.stat.size == 0 {
+                continue;
+            }
+            let copied = waiting.iter().position(|position| {
+                position.is_copied_by(&sibling.stat, position.is_of(origin)) && is_in(position, &sibling.path)
+            });
+            let start = match copied {
+                Some(at) => Start::At(waiting.swap_remove(at)),
+                None if !is_in_place && since.is_some_and(|since| sibling.stat.modified > since) => {
+                    Start::Beginning
+                }
+                None => continue,
+            };
+            arrivals.push(Arrival::new(sibling.path, sibling.stat, origin.clone(), start));
+        }
+    }
+
+    /// A file that no glob matches any more, under any name in the directories of the log.
+    fn find_renamed(&mut self, origin: &Path, identity: Identity, now: Timestamp) -> Option<(PathBuf, Stat)> {
+        let target = self.target(origin);
+        let parents = [Some(origin), target.as_deref()].map(|path| path.and_then(Path::parent));
+        let mut directories: Vec<PathBuf> =
+            parents.into_iter().flatten().chain(self.discovery.listed()).map(Path::to_path_buf).collect();
+        directories.dedup();
+        directories.into_iter().find_map(|directory| self.by_inode(&directory, identity, now))
+    }
+}
+
+fn is_in_place(arrival: &Arrival) -> bool {
+    !arrival.is_rotated() && matches!(arrival.start, Start::At(_))
+}
+
+fn is_in(position: &Position, path: &Path) -> bool {
+    open_regular(path).is_ok_and(|(handle, stat)| position.is_in(&handle, stat.size).unwrap_or(false))
+}
