@@ -31,8 +31,6 @@ pub const PARTIAL_WAIT: Span = Span::from_seconds(60);
 pub const OPEN_FILES_MAX: usize = 256;
 /// Files of one log that are followed; more are counted, not read.
 pub const FILES_MAX: usize = 10_000;
-/// How long after a restart a file that had been read may still appear, as on a volume mounted late.
-pub const POSITION_WAIT: Span = Span::from_seconds(3600);
 /// Directories below a `**`.
 pub const WALK_DEPTH_MAX: usize = 32;
 /// A directory whose modification time is younger is listed again: file systems stamp in ticks of some

@@ -86,6 +86,16 @@ struct Walk<'a> {
     now: Timestamp,
 }
 
+/// All files that the globs match now, in the order of their paths.
+///
+/// # Errors
+/// A glob is malformed.
+pub fn matching(paths: &[String], exclude: &[String]) -> Result<Vec<PathBuf>, globset::Error> {
+    let mut findings = Findings::default();
+    Discovery::new(paths, exclude)?.look(Timestamp::default(), &mut findings);
+    Ok(findings.files.into_iter().map(|found| found.path).collect())
+}
+
 // === impl Discovery ===
 
 impl Discovery {
