@@ -90,6 +90,59 @@ pub(super) const FAMILIES: &[Family] = &[
             }
         },
     ),
+    family(
+        "inference_exporter_lag_bytes",
+        Gauge,
+        "Bytes that were written and are in no line taken in yet, an unterminated last line included.",
+        &[],
+        "",
+        |log, writer| writer.count(&[], log.lag_bytes),
+    ),
+    family(
+        "inference_exporter_lag_seconds",
+        Gauge,
+        "How long the log has not been read to its end; 0 where it has.",
+        &[],
+        "",
+        |log, writer| writer.value(&[], log.lag.as_seconds()),
+    ),
+    family("inference_exporter_files", Gauge, "Files of the log.", &["state"], "", |log, writer| {
+        for (state, count) in log.files.files() {
+            writer.count(&[("state", state.name())], count);
+        }
+    }),
+    family(
+        "inference_exporter_rotations_total",
+        Counter,
+        "Times that a file made place for new content.",
+        &["kind"],
+        "",
+        |log, writer| {
+            for (kind, count) in log.files.rotations() {
+                writer.count(&[("kind", kind.name())], count);
+            }
+        },
+    ),
+    family(
+        "inference_exporter_abandoned_bytes_total",
+        Counter,
+        "Bytes known to have been written and never to be read.",
+        &[],
+        "",
+        |log, writer| writer.count(&[], log.files.abandoned_bytes),
+    ),
+    family(
+        "inference_exporter_file_errors_total",
+        Counter,
+        "Files and paths that could not be read; each is tried again.",
+        &["reason"],
+        "",
+        |log, writer| {
+            for (reason, count) in log.files.errors() {
+                writer.count(&[("reason", reason.name())], count);
+            }
+        },
+    ),
 ];
 
 const fn family(

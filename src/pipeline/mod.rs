@@ -11,7 +11,7 @@ pub mod stream;
 use crate::event::mapping::{Role, ValueTally};
 use crate::limits::{MODELS_MAX, OTHER};
 use crate::monitor::Monitor;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::verdict::{Ignore, Reject};
 use crate::{event, join, line, monitor, record, source};
 use std::collections::HashMap;
@@ -52,9 +52,10 @@ pub struct LogTally {
     pub last_record: Timestamp,
     /// As of the last look at the files.
     pub files: source::tally::Tally,
+    /// Bytes that were written and are in no line taken in, as of the last look.
     pub lag_bytes: u64,
-    /// Whether all files had been read to their end at the last look.
-    pub caught_up: bool,
+    /// How long the log has not been read to its end, as of the last look.
+    pub lag: Span,
 }
 
 /// Everything that is known: what `/metrics` is written from.
@@ -96,7 +97,7 @@ impl LogTally {
             last_record: Timestamp::MIN,
             files: source::tally::Tally::default(),
             lag_bytes: 0,
-            caught_up: false,
+            lag: Span::ZERO,
         }
     }
 

@@ -24,6 +24,8 @@ pub struct Stream {
     behind: bool,
     /// Event time of the newest record; `Timestamp::MIN` before the first.
     watermark: Timestamp,
+    /// The last look that found every file read to its end, or the first look.
+    behind_since: Option<Timestamp>,
 }
 
 /// What is held between two reads of one file.
@@ -57,6 +59,7 @@ impl Stream {
             feeds: HashMap::new(),
             behind: true,
             watermark: Timestamp::MIN,
+            behind_since: None,
         }
     }
 
@@ -87,6 +90,8 @@ impl Stream {
         for feed in self.feeds.values_mut() {
             expired += feed.buffer.expire(now);
         }
+        let behind_since = self.behind_since.filter(|_| !self.tailer.is_caught_up()).unwrap_or(now);
+        self.behind_since = Some(behind_since);
         let mut state = lock(state);
         let tally = &mut state.logs[self.index];
         for _ in 0..expired {
@@ -94,7 +99,7 @@ impl Stream {
         }
         tally.files.clone_from(self.tailer.tally());
         tally.lag_bytes = self.tailer.lag_bytes();
-        tally.caught_up = self.tailer.is_caught_up();
+        tally.lag = now.since(behind_since);
     }
 
     /// Whether the last turn found something, so that there may be more.

@@ -155,13 +155,7 @@ impl Case {
         }
     }
 
-    fn estimate(
-        &self,
-        at: &str,
-        expected: &Value,
-        found: Option<&BTreeMap<&'static str, f64>>,
-        name: &str,
-    ) {
+    fn estimate(&self, at: &str, expected: &Value, found: Option<&BTreeMap<&'static str, f64>>, name: &str) {
         let value = found.and_then(|values| values.get(name)).copied();
         let bound_name = format!("{name}_error_bound");
         let bound = found.and_then(|values| values.get(&*bound_name)).copied();
