@@ -65,6 +65,7 @@ pub(super) fn read_model(name: String, node: &Node<'_>) -> Option<Model> {
         scored: Vec::new(),
         maps_score: false,
         maps_latency: false,
+        maps_version: false,
         expects_labels: false,
         join,
         targets,

@@ -76,6 +76,7 @@ struct MappedFields {
     label: bool,
     score: bool,
     latency: bool,
+    version: bool,
     /// Classes with a score of their own, in the order of the first log that has them.
     scored: Vec<String>,
 }
@@ -85,11 +86,12 @@ struct MappedFields {
 impl MappedFields {
     fn of<'a>(model: &Model, logs: impl Iterator<Item = &'a Fields>) -> Self {
         let multiclass = matches!(model.config.task, Task::Multiclass { .. });
-        let mut new = Self { label: false, score: false, latency: false, scored: Vec::new() };
+        let mut new = Self { label: false, score: false, latency: false, version: false, scored: Vec::new() };
         for fields in logs {
             new.label |= fields.label.is_some();
             new.score |= fields.score.is_some() || !fields.scores.is_empty();
             new.latency |= fields.latency.is_some();
+            new.version |= fields.version.is_some();
             if multiclass && new.scored.is_empty() {
                 new.scored = fields.scores.iter().map(|(class, _)| class.clone()).collect();
             }
@@ -101,6 +103,7 @@ impl MappedFields {
         config.expects_labels = self.label;
         config.maps_score = self.score;
         config.maps_latency = self.latency;
+        config.maps_version = self.version;
         config.scored = self.scored;
     }
 }

@@ -48,6 +48,9 @@ pub struct Config {
     pub maps_score: bool,
     /// Whether any log of this model maps latency.
     pub maps_latency: bool,
+    /// Whether any log of this model maps a version. Where none does, the model has one version, named by
+    /// the empty text, from the start: so its counters are at 0 before the first event.
+    pub maps_version: bool,
     /// Whether any log of this model maps a label, so that predictions wait for one.
     pub expects_labels: bool,
     pub join: join::Config,
@@ -158,7 +161,8 @@ pub struct Monitor {
     failed: Vec<bool>,
     /// By slice of the configuration.
     slices: Vec<Vocabulary>,
-    /// By version id; a version that has left is an empty place. Id 0 is `__other__`.
+    /// By version id; a version that has left is an empty place, which is not used again: ids that are
+    /// done may still name it. Id 0 is `__other__`.
     versions: Vec<Option<Box<Version>>>,
     versions_folded: u64,
     slices_folded: u64,
@@ -197,14 +201,16 @@ impl Monitor {
         }
         let limits = config.limits;
         let vocabulary = || Vocabulary::new(&[], limits.values, limits.value_length);
+        let shape = Shape::new(&config, classes.vocabulary().len());
+        let unnamed = (!config.maps_version).then(|| Box::new(Version::new("", UNTIMED, &config, &shape)));
         Self {
             name: name.into(),
-            shape: Shape::new(&config, classes.vocabulary().len()),
+            shape,
             classes,
             statuses: vocabulary(),
             failed: vec![false],
             slices: config.slices.iter().map(|_| vocabulary()).collect(),
-            versions: vec![None],
+            versions: if unnamed.is_some() { vec![None, unnamed] } else { vec![None] },
             versions_folded: 0,
             slices_folded: 0,
             version_last: 0,

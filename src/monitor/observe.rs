@@ -116,10 +116,11 @@ impl Monitor {
     fn add_version(&mut self, name: &str, at: Timestamp) -> usize {
         let limits = &self.config.limits;
         let live = self.versions.iter().skip(1).flatten().count();
-        let fits = live < limits.versions && name.len() <= limits.value_length;
+        let fits = live < limits.versions
+            && name.len() <= limits.value_length
+            && self.versions.len() < usize::from(u16::MAX);
         let (id, name) = if fits && series::room_for_version(self) {
-            let free = self.versions.iter().skip(1).position(Option::is_none).map(|position| position + 1);
-            (free.unwrap_or(self.versions.len()), name)
+            (self.versions.len(), name)
         } else {
             self.versions_folded += 1;
             (usize::from(FOLDED), crate::limits::OTHER)
