@@ -2,6 +2,8 @@
 
 // What scikit-learn says of the logs of fitted models.
 mod oracle;
+// Logs that are followed.
+mod live;
 // What must hold for any log.
 mod properties;
 // The whole exposition, byte for byte.
