@@ -37,10 +37,13 @@ impl Exporter {
         file.write_all(content.as_bytes()).expect("room on the disk");
     }
 
-    /// Reads all there is, then lets `seconds` pass.
+    /// Reads all there is, then lets `seconds` pass. A batch takes as long as it can without the next look,
+    /// so that whatever a look does is done between any two.
     fn settle(&mut self, seconds: i64) {
         for passed in [LOOK_INTERVAL, Span::from_seconds(seconds), LOOK_INTERVAL] {
-            while self.live.turn(self.now) {}
+            while self.live.turn(self.now) {
+                self.now = self.now.plus(LOOK_INTERVAL);
+            }
             self.now = self.now.plus(passed);
         }
         while self.live.turn(self.now) {}
@@ -121,7 +124,8 @@ fn a_backlog_of_a_day_joins_as_if_it_had_been_read_while_it_was_written() {
 fn nothing_expires_while_the_log_of_the_labels_is_still_unread() {
     let mut exporter = Exporter::new("join: {wait: 1h}");
     let now = exporter.now.as_nanos() / 1_000_000_000;
-    exporter.append("predictions.jsonl", &prediction(1, now - 7200));
+    // The first batch of predictions has both: one that waits, and a time far beyond its wait.
+    exporter.append("predictions.jsonl", &(prediction(1, now - 7200) + &prediction(2, now)));
     exporter.append("labels.csv", &label(1, now - 7000));
     exporter.settle(0);
     let version = exporter.version();
