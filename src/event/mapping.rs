@@ -294,3 +294,6 @@ fn read_scores(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
