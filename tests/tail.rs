@@ -185,6 +185,14 @@ impl Logs {
         file.set_len(size).expect("truncated");
     }
 
+    /// Sets the modification time an hour back: files that a test writes at once share a tick.
+    fn age(&self, name: &str) {
+        let file = fs::OpenOptions::new().write(true).open(self.path(name)).expect("open");
+        let hour = std::time::Duration::from_secs(3600);
+        let modified = file.metadata().and_then(|file| file.modified()).expect("a time");
+        file.set_modified(modified - hour).expect("set");
+    }
+
     fn symlink(&self, target: &str, link: &str) {
         let fresh = self.path("link.new");
         symlink(self.path(target), &fresh).expect("linked");
@@ -861,6 +869,7 @@ fn scenario_68_renamed_while_down_once_or_more() {
     for rotations in 1..4_u32 {
         let logs = Logs::new();
         logs.write("app.log.9", "an old backup\n");
+        logs.age("app.log.9");
         logs.write("app.log", &numbered(0..10));
         let mut reader = logs.reader("app.log");
         reader.step();
@@ -932,6 +941,100 @@ fn scenario_76_77_identical_small_files_diverge_later() {
     let mut lines = reader.steps(2).take();
     lines.sort();
     assert_eq!(lines, ["a", "b"]);
+}
+
+#[test]
+fn scenario_15_a_finished_file_goes_on_where_it_stopped_also_after_a_restart() {
+    let logs = Logs::new();
+    logs.write("app.log", &numbered(0..5));
+    let mut reader = logs.reader("app.log*");
+    reader.step();
+    logs.rename("app.log", "app.log.1");
+    assert_eq!(reader.pause().take(), longs(0..5));
+    logs.write("app.log.1", &numbered(5..6));
+    assert_eq!(reader.pause().take(), longs(5..6));
+    let mut reader = Reader::restored(&config(&[logs.path("app.log*")]), reader.positions());
+    assert!(reader.pause().take().is_empty());
+    logs.write("app.log.1", &numbered(6..7));
+    assert_eq!(reader.pause().take(), longs(6..7));
+}
+
+#[test]
+fn scenario_33_a_writer_that_keeps_its_offset_over_copytruncate() {
+    let logs = Logs::new();
+    let mut writer = fs::File::create(logs.path("app.log")).expect("created");
+    writer.write_all(numbered(0..10).as_bytes()).expect("written");
+    let mut reader = logs.reader("app.log");
+    reader.step();
+    logs.copy("app.log", "app.log.1");
+    logs.truncate("app.log", 0);
+    writer.write_all(numbered(10..12).as_bytes()).expect("written");
+    assert_eq!(reader.steps(3).take(), longs(0..12));
+    assert_eq!(reader.buffers.values().map(Buffer::nul_bytes).sum::<u64>(), numbered(0..10).len() as u64);
+}
+
+#[test]
+fn scenario_49_gone_before_it_was_read() {
+    let logs = Logs::new();
+    let mut reader = logs.reader("*.log");
+    logs.write("a.log", "a\n");
+    reader.tailer.look(reader.now);
+    logs.delete("a.log");
+    while reader.take_turns() {}
+    assert_eq!(reader.pause().take(), ["a"]);
+    assert_eq!(reader.tailer.files().count(), 0);
+}
+
+#[test]
+fn scenario_60_every_way_to_rotate_with_every_kind_of_writer() {
+    #[derive(Clone, Copy, PartialEq, Debug)]
+    enum Way {
+        Create,
+        NoCreate,
+        CreateByRename,
+        CopyAndTruncate,
+        CopyAndDelete,
+        Delete,
+    }
+    use Way::*;
+    for way in [Create, NoCreate, CreateByRename, CopyAndTruncate, CopyAndDelete, Delete] {
+        for keeps_open in [false, true] {
+            for glob in ["app.log", "app.log*"] {
+                let logs = Logs::new();
+                let mut reader = logs.reader(glob);
+                let open = || {
+                    let path = logs.path("app.log");
+                    fs::OpenOptions::new().create(true).append(true).open(path).expect("open")
+                };
+                let mut writer = open();
+                writer.write_all(numbered(0..5).as_bytes()).expect("written");
+                reader.step();
+                writer.write_all(numbered(5..8).as_bytes()).expect("written");
+                match way {
+                    Create | NoCreate | CreateByRename => logs.rename("app.log", "app.log.1"),
+                    CopyAndTruncate | CopyAndDelete => logs.copy("app.log", "app.log.1"),
+                    Delete => {}
+                }
+                match way {
+                    Create => logs.write("app.log", ""),
+                    CreateByRename => {
+                        logs.write("fresh", "");
+                        logs.rename("fresh", "app.log");
+                    }
+                    CopyAndTruncate => logs.truncate("app.log", 0),
+                    CopyAndDelete | Delete => logs.delete("app.log"),
+                    NoCreate => {}
+                }
+                if !keeps_open {
+                    writer = open();
+                }
+                writer.write_all(numbered(8..9).as_bytes()).expect("written");
+                reader.steps(2);
+                writer.write_all(numbered(9..12).as_bytes()).expect("written");
+                assert_eq!(reader.pause().take(), longs(0..12), "{way:?}, keeps open: {keeps_open}, {glob}");
+            }
+        }
+    }
 }
 
 // === Load and clock ===

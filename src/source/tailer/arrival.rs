@@ -40,6 +40,10 @@ impl Tailer {
         let mut rotated: HashSet<Arc<Path>> = vacated.iter().cloned().collect();
         let mut arrivals: Vec<Arrival> = Vec::new();
         let mut followed: HashSet<Identity> = self.files().map(File::identity).collect();
+        let is_first = self.looked_at.is_none();
+        if is_first && self.is_restored {
+            self.name_restored(now);
+        }
         let mut origins = Vec::with_capacity(findings.files.len());
         for found in &findings.files {
             let is_new_path = !self.origins.contains_key(&*found.path);
@@ -54,26 +58,25 @@ impl Tailer {
                 Some(base) => (base, true),
                 None => (path_origin.clone(), false),
             };
+            if !is_first && !is_new_path && *origin == *found.path && !self.is_known(found.stat.identity) {
+                rotated.insert(origin.clone());
+            }
             if let Some(start) = self.start_of(found, &origin, is_rotated_name) {
                 let origin = match &start {
                     Start::At(position) => self.origin_named(Path::new(&position.origin), now),
                     _ => origin,
                 };
-                if !is_new_path && *origin == *found.path {
-                    rotated.insert(path_origin.clone());
-                }
                 followed.insert(found.stat.identity);
                 arrivals.push(Arrival::new(found.path.clone(), found.stat, origin, start));
             }
         }
-        if self.looked_at.is_none() && self.is_restored {
+        if is_first && self.is_restored {
             self.claim_restored(&mut arrivals, now);
         }
-        for (origin, _) in &origins {
-            self.take_siblings(origin, rotated.contains(origin), &mut arrivals, now);
-        }
-        for origin in rotated.iter().filter(|origin| at_path(findings, origin).is_none()) {
-            self.take_siblings(origin, true, &mut arrivals, now);
+        for origin in self.origins.keys().cloned().collect::<Vec<_>>() {
+            // Where nothing was, and nothing is, something may have come and gone.
+            let is_vacant = !is_first && at_path(findings, &origin).is_none();
+            self.take_siblings(&origin, is_vacant || rotated.contains(&origin), &mut arrivals, now);
         }
         self.expire_unclaimed(now);
         for arrival in in_reading_order(arrivals) {
@@ -181,7 +184,7 @@ impl Tailer {
             listing.is_some_and(|listing| listing.is_fresh)
         };
         let target = self.target(origin);
-        if !is_rotated && !is_changed(origin, self) && !target.is_some_and(|path| is_changed(&path, self)) {
+        if !is_changed(origin, self) && !target.is_some_and(|path| is_changed(&path, self)) {
             return;
         }
         for sibling in self.siblings(origin, now) {

@@ -90,8 +90,6 @@ impl Tailer {
                 is_found = true;
             } else if is_held {
                 self.dismiss_copy(&copy.path, &origin);
-            } else {
-                self.note_stranger(identity, now);
             }
         }
         if !is_found {
