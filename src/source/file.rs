@@ -22,6 +22,7 @@ pub struct FileId(pub u64);
 /// A file and how far it was read.
 pub struct File {
     id: FileId,
+    predecessor: Option<FileId>,
     /// The path that lines were or are appended under; rotated siblings share it.
     origin: Arc<Path>,
     path: PathBuf,
@@ -99,6 +100,7 @@ impl File {
         let commit = Commit { offset: trace.offset, delivered, tail: trace.tail_bytes().to_vec() };
         Self {
             id,
+            predecessor: None,
             origin,
             path: path.to_path_buf(),
             identity: stat.identity,
@@ -122,6 +124,12 @@ impl File {
 
     pub fn id(&self) -> FileId {
         self.id
+    }
+
+    /// The file that was read under the same path before this one was begun: a line that a container
+    /// runtime split may go on from there to here.
+    pub fn predecessor(&self) -> Option<FileId> {
+        self.predecessor
     }
 
     /// Where it was last seen.
@@ -165,6 +173,10 @@ impl File {
 
     pub fn is_failing(&self) -> bool {
         self.retry.is_some()
+    }
+
+    pub(super) fn set_predecessor(&mut self, predecessor: Option<FileId>) {
+        self.predecessor = predecessor;
     }
 
     pub(super) fn is_ended(&self) -> bool {

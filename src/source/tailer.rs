@@ -180,15 +180,6 @@ impl Tailer {
         self.files.iter_mut().map(|turn| &mut turn.file)
     }
 
-    /// The file that was followed under the same path before this one, if it is still read: the lines of
-    /// one may go on in the other.
-    pub fn predecessor(&self, id: FileId) -> Option<FileId> {
-        let at = self.files.iter().position(|turn| turn.file.id() == id)?;
-        let origin = self.files[at].file.shared_origin();
-        let before = self.files[..at].iter().rfind(|turn| Arc::ptr_eq(turn.file.shared_origin(), origin))?;
-        Some(before.file.id())
-    }
-
     /// What a checkpoint must hold: the files that are followed, those read to their end as long as they
     /// exist, and those not found again yet.
     pub fn positions(&self) -> impl Iterator<Item = Position> {
@@ -301,6 +292,11 @@ impl Tailer {
 
     fn target(&self, origin: &Path) -> Option<PathBuf> {
         self.origins.get(origin).and_then(|origin| origin.target.clone())
+    }
+
+    fn last_of(&self, origin: &Arc<Path>) -> Option<FileId> {
+        let last = self.files.iter().rfind(|turn| Arc::ptr_eq(turn.file.shared_origin(), origin));
+        last.map(|turn| turn.file.id())
     }
 
     fn is_known(&self, identity: Identity) -> bool {

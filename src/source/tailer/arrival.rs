@@ -141,33 +141,42 @@ impl Tailer {
         (!is_copy).then_some(Start::Beginning)
     }
 
-    /// A rotated name that appears while the file it is named after stays in its place, and begins with
-    /// what was read there: copytruncate makes such a copy. It waits for what happens to the original.
+    /// A rotated name that appears and begins with what was read of a file of its path: copytruncate makes
+    /// such a copy. It waits for what happens to the original, whose lines it holds.
     fn hold_copy(&mut self, path: &Path, stat: &Stat, origin: &Arc<Path>) -> bool {
-        let held = self.copies.remove(&stat.identity);
-        let original = self.files.iter().map(|turn| &turn.file).rfind(|file| {
-            Arc::ptr_eq(file.shared_origin(), origin) && !file.is_rotated() && file.path() == &**origin
-        });
-        let Some(original) = original.filter(|file| file.trace().offset > 0) else {
-            // The original left: all that the copy holds was read from it.
-            let is_copy = held.is_some();
-            if is_copy {
+        if let Some(held) = self.copies.remove(&stat.identity) {
+            let is_unchanged = held.stat.size == stat.size && held.stat.modified == stat.modified;
+            if !self.files().any(|file| file.id() == held.of) {
                 self.dismiss_copy(path, origin);
+                return true;
             }
-            return is_copy;
-        };
-        let of: FileId = original.id();
-        let is_unchanged = held.is_some_and(|held| {
-            held.of == of && held.stat.size == stat.size && held.stat.modified == stat.modified
-        });
-        let is_copy = is_unchanged
-            || open_regular(path).is_ok_and(|(handle, stat)| {
-                original.trace().is_copied_in(&handle, stat.size).unwrap_or(false)
-            });
-        if is_copy {
-            self.copies.insert(stat.identity, Copied { of, path: path.to_path_buf(), stat: *stat });
+            if is_unchanged {
+                self.copies.insert(stat.identity, held);
+                return true;
+            }
         }
-        is_copy
+        let Some(of) = self.original_of(path, origin) else {
+            return false;
+        };
+        self.copies.insert(stat.identity, Copied { of, path: path.to_path_buf(), stat: *stat });
+        true
+    }
+
+    /// The file of this path, wherever it is now, that a sibling begins with what was read of. Of one
+    /// that left its place all must be there: what took its place often begins alike.
+    fn original_of(&self, path: &Path, origin: &Arc<Path>) -> Option<FileId> {
+        let (handle, stat) = open_regular(path).ok()?;
+        let mut files = self.files().filter(|file| Arc::ptr_eq(file.shared_origin(), origin));
+        let original = files.find(|file| {
+            let trace = file.trace();
+            let is_copied = if file.is_rotated() {
+                trace.is_telling() && trace.is_in(&handle, stat.size).unwrap_or(false)
+            } else {
+                file.path() == &**origin && trace.is_copied_in(&handle, stat.size).unwrap_or(false)
+            };
+            trace.offset > 0 && is_copied
+        });
+        original.map(File::id)
     }
 
     /// Looks at the rotated siblings of a path. Where rotation happened since the last look, a file that
@@ -193,23 +202,12 @@ impl Tailer {
                 continue;
             }
             let is_stranger = self.strangers.contains_key(&identity);
-            if is_stranger || !is_rotated || self.is_copy(&sibling.path, origin) {
+            if is_stranger || !is_rotated || self.original_of(&sibling.path, origin).is_some() {
                 self.note_stranger(identity, now);
             } else if sibling.stat.size > 0 {
                 arrivals.push(Arrival::new(sibling.path, sibling.stat, origin.clone(), Start::Beginning));
             }
         }
-    }
-
-    /// Whether a sibling begins with what was read of a file of this path, wherever that is now.
-    fn is_copy(&self, path: &Path, origin: &Arc<Path>) -> bool {
-        let Ok((handle, stat)) = open_regular(path) else {
-            return false;
-        };
-        let mut files = self.files().filter(|file| {
-            Arc::ptr_eq(file.shared_origin(), origin) && file.trace().offset > 0 && file.trace().is_telling()
-        });
-        files.any(|file| file.trace().is_copied_in(&handle, stat.size).unwrap_or(false))
     }
 
     pub(super) fn note_stranger(&mut self, identity: Identity, now: Timestamp) {
@@ -233,7 +231,10 @@ impl Tailer {
                 if !is_rotated {
                     self.note_target(&arrival.origin, arrival.path.is_symlink(), now);
                 }
+                let continues = matches!(arrival.start, Start::Beginning);
+                let before = continues.then(|| self.last_of(&arrival.origin)).flatten();
                 let file = self.follow(arrival.origin, &arrival.path, opened, now);
+                file.set_predecessor(before);
                 if is_rotated {
                     file.depart(now);
                 }
