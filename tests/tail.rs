@@ -859,6 +859,13 @@ fn scenario_65_a_shortened_file_gives_nothing_twice() {
     logs.write("app.log", &numbered(100..103));
     reader.step();
     assert_eq!(reader.take(), [longs(0..50), longs(100..103)].concat());
+    // Within a line that is not complete: its beginning is not forgotten.
+    logs.write("app.log", "unterminated");
+    reader.step();
+    logs.truncate("app.log", fs::metadata(logs.path("app.log")).expect("a size").len() - 10);
+    reader.step();
+    logs.write("app.log", "!\n");
+    assert_eq!(reader.step().take(), ["un!"]);
 }
 
 #[test]

@@ -7,11 +7,13 @@
 //! Invariant: a byte is given only while all marks of what was given before still stand in the file.
 
 use super::identity::{Identity, Mark, Position, Stat, Trace};
+use super::open::{Opened, open_regular};
+use super::retry::Retry;
 use super::{Error, Progress, Reason, Source};
-use crate::limits::{POSITION_BYTES, RETRY_WAIT_MAX, RETRY_WAIT_MIN};
+use crate::limits::POSITION_BYTES;
 use crate::time::{Span, Timestamp};
 use std::fs;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,11 +62,6 @@ struct Commit {
     offset: u64,
     delivered: u64,
     tail: Vec<u8>,
-}
-
-struct Retry {
-    at: Timestamp,
-    wait: Span,
 }
 
 /// What was cut off, until it is known whether a copy of it was made.
@@ -295,7 +292,9 @@ impl File {
         }
         if !self.trace.is_in(handle, stat.size).map_err(fail)? {
             if self.trace.is_shortened_to(handle, stat.size).map_err(fail)? {
-                self.trace = Trace::at(handle, stat.size).map_err(fail)?;
+                // What was read and is no line yet is read again, as far as it is still there.
+                let offset = self.commit.offset.min(stat.size);
+                self.trace = Trace::at(handle, offset).map_err(fail)?;
                 self.restart(&stat);
                 self.events.shortened += 1;
             } else {
@@ -360,22 +359,20 @@ impl File {
     }
 
     fn is_pausing(&self, now: Timestamp) -> bool {
-        // A clock that was set back does not prolong the pause.
-        self.retry.as_ref().is_some_and(|retry| now < retry.at && now.plus(retry.wait) >= retry.at)
+        self.retry.as_ref().is_some_and(|retry| retry.is_pausing(now))
     }
 
     fn fail(&mut self, error: &Error, now: Timestamp) {
         if self.retry.is_none() {
             tracing::warn!(path = %self.path.display(), reason = error.reason.name(), "log file cannot be read");
         }
-        let wait = self
-            .retry
-            .as_ref()
-            .map_or(RETRY_WAIT_MIN, |retry| retry.wait.saturating_add(retry.wait).min(RETRY_WAIT_MAX));
-        self.retry = Some(Retry { at: now.plus(wait), wait });
+        self.retry = Some(Retry::after(self.retry.as_ref(), now));
         self.events.faults[error.reason as usize] += 1;
-        // A handle that fails may be stale, as on a network file system that was away.
         self.compared = None;
+        if self.life == Life::Active && self.reachable {
+            // The handle may be stale, as on a network file system that was away.
+            self.handle = None;
+        }
     }
 }
 
@@ -420,31 +417,4 @@ impl Source for File {
             origin: self.origin.to_string_lossy().into_owned(),
         }
     }
-}
-
-/// A file that is about to be followed.
-pub(super) struct Opened {
-    pub(super) handle: Option<fs::File>,
-    pub(super) stat: Stat,
-    pub(super) trace: Trace,
-    pub(super) delivered: u64,
-}
-
-/// Opens a regular file, and nothing else: no pipe is waited for, no device is touched.
-pub(super) fn open_regular(path: &Path) -> Result<(fs::File, Stat), Error> {
-    let fail = |cause: std::io::Error| {
-        if cause.kind() == std::io::ErrorKind::NotFound && path.is_symlink() {
-            return Error { reason: Reason::DanglingLink, path: path.to_path_buf(), cause: Some(cause) };
-        }
-        Error::from_io(path, cause)
-    };
-    if !fs::metadata(path).map_err(fail)?.is_file() {
-        return Err(Error::new(path, Reason::NotAFile));
-    }
-    let handle = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(fail)?;
-    let metadata = handle.metadata().map_err(fail)?;
-    if !metadata.is_file() {
-        return Err(Error::new(path, Reason::NotAFile));
-    }
-    Ok((handle, Stat::of(&metadata)))
 }

@@ -78,6 +78,17 @@ const MILESTONE_BYTES: usize = 64;
 /// are often the same.
 const MILESTONE_MIN: u64 = 1024;
 
+// === impl Identity ===
+
+impl Identity {
+    /// Whether both say the same where both say something: the time of birth may be hidden from one run
+    /// and not from the next.
+    pub(super) fn is_same(self, other: Self) -> bool {
+        let is_born_alike = self.born == other.born || self.born == 0 || other.born == 0;
+        self.device == other.device && self.inode == other.inode && is_born_alike
+    }
+}
+
 // === impl Stat ===
 
 impl Stat {

@@ -12,11 +12,12 @@ mod restart;
 
 use super::discover::Found;
 use super::discover::{Discovery, Findings};
-use super::file::{File, FileId, Opened};
+use super::file::{File, FileId};
 use super::identity::{Identity, Position, Stat};
+use super::open::Opened;
 use super::tally::{Rotation, State, Tally};
 use super::{Config, Reason, Source, StartAt};
-use crate::limits::{DIRECTORY_LIST_INTERVAL, OPEN_FILES_MAX};
+use crate::limits::{DIRECTORY_LIST_INTERVAL, FILES_MAX, OPEN_FILES_MAX};
 use crate::time::{Span, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -124,8 +125,9 @@ impl Tailer {
 
     /// Goes on where an earlier run stopped. To be called before the first look; then `start_at` has no
     /// effect, and what was rotated meanwhile is found.
-    pub fn restore(&mut self, positions: Vec<Position>) {
+    pub fn restore(&mut self, mut positions: Vec<Position>) {
         assert!(self.looked_at.is_none(), "positions are restored before the first look");
+        positions.truncate(FILES_MAX);
         self.unclaimed = positions;
         self.is_restored = true;
     }

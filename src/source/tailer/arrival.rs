@@ -4,8 +4,9 @@
 //! and was rotated between two looks, or a copy of a file that is followed.
 
 use super::super::discover::{Findings, Found};
-use super::super::file::{File, FileId, Opened, open_regular};
+use super::super::file::{File, FileId};
 use super::super::identity::{Identity, Position, Stat, Trace};
+use super::super::open::{Opened, open_regular};
 use super::super::sibling;
 use super::super::tally::Rotation;
 use super::super::{Error, Reason, StartAt};
@@ -126,7 +127,7 @@ impl Tailer {
             }
             return self.finished.remove(&identity).map(|finished| Start::At(finished.position));
         }
-        if let Some(at) = self.unclaimed.iter().position(|position| position.identity == identity) {
+        if let Some(at) = self.unclaimed.iter().position(|position| position.identity.is_same(identity)) {
             return Some(Start::At(self.unclaimed.swap_remove(at)));
         }
         // Until its first byte nothing says whose file it is.
@@ -325,7 +326,7 @@ fn in_reading_order(mut arrivals: Vec<Arrival>) -> Vec<Arrival> {
 }
 
 pub(super) fn contains(arrivals: &[Arrival], identity: Identity) -> bool {
-    arrivals.iter().any(|arrival| arrival.stat.identity == identity)
+    arrivals.iter().any(|arrival| arrival.stat.identity.is_same(identity))
 }
 
 fn is_rotated_form(path: &Path, base: &Path) -> bool {

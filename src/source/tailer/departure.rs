@@ -3,8 +3,8 @@
 //! New files are `arrival`'s business.
 
 use super::super::discover::{Findings, Found};
-use super::super::file::{Opened, open_regular};
 use super::super::identity::{Identity, Stat, Trace};
+use super::super::open::{Opened, open_regular};
 use super::super::sibling;
 use super::super::tally::Rotation;
 use super::{Tailer, Turn};
@@ -136,7 +136,7 @@ impl Tailer {
         listing.entries.iter().filter(|entry| entry.inode == identity.inode).find_map(|entry| {
             let path = directory.join(&entry.name);
             let stat = Stat::of(&std::fs::symlink_metadata(&path).ok()?);
-            (stat.identity == identity).then_some((path, stat))
+            stat.identity.is_same(identity).then_some((path, stat))
         })
     }
 

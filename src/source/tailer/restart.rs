@@ -2,8 +2,8 @@
 //!
 //! A position is claimed by the file itself, whatever its name is now, else by a copy of what was read.
 
-use super::super::file::open_regular;
 use super::super::identity::{Identity, Position, Stat};
+use super::super::open::open_regular;
 use super::super::tally::Rotation;
 use super::Tailer;
 use super::arrival::{Arrival, Start, contains};
