@@ -418,3 +418,58 @@ impl Source for File {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WAIT: Span = Span::from_seconds(5);
+
+    fn follow(path: &Path, now: Timestamp) -> File {
+        let (handle, stat) = open_regular(path).expect("a file");
+        let opened = Opened { handle: Some(handle), stat, trace: Trace::default(), delivered: 0 };
+        File::new(FileId(0), path.into(), path, opened, WAIT, now)
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_tried_ever_more_seldom_and_given_up_once_rotated() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("app.log");
+        std::fs::write(&path, "a line\n").expect("written");
+        let mut now = Timestamp::from_seconds(1000);
+        let mut file = follow(&path, now);
+        // Closed for others, and gone before its next turn.
+        file.close();
+        std::fs::remove_file(&path).expect("deleted");
+        let mut failures = 0;
+        for _ in 0..40 {
+            failures += u32::from(file.is_ready(now) && file.read(&mut [0; 10], now).is_err());
+            now = now.plus(Span::from_millis(250));
+        }
+        // After 0, 0.25, 0.75, 1.75, 3.75 and 7.75 s.
+        assert_eq!((failures, file.is_failing()), (6, true));
+        file.depart(now);
+        now = now.plus(Span::from_seconds(60));
+        assert!(matches!(file.read(&mut [0; 10], now), Ok(Progress::Ended)));
+        assert_eq!(file.take_events().abandoned_bytes, 7);
+        assert!(matches!(file.read(&mut [0; 10], now), Ok(Progress::Ended)));
+    }
+
+    #[test]
+    fn a_file_that_comes_back_is_read_on() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("app.log");
+        let aside = directory.path().join("aside");
+        std::fs::write(&path, "a line\n").expect("written");
+        let now = Timestamp::from_seconds(1000);
+        let mut file = follow(&path, now);
+        file.close();
+        std::fs::rename(&path, &aside).expect("renamed");
+        assert_eq!(file.read(&mut [0; 10], now).expect_err("gone").reason, Reason::Vanished);
+        std::fs::rename(&aside, &path).expect("renamed");
+        assert!(matches!(file.read(&mut [0; 10], now), Ok(Progress::Idle)));
+        let later = now.plus(Span::from_seconds(1));
+        assert!(matches!(file.read(&mut [0; 10], later), Ok(Progress::Bytes(7))));
+        assert!(!file.is_failing());
+    }
+}

@@ -41,7 +41,7 @@ pub struct Tailer {
     unclaimed: Vec<Position>,
     /// Paths that match or matched.
     origins: HashMap<Arc<Path>, Origin>,
-    problems: BTreeMap<PathBuf, Reason>,
+    problems: BTreeMap<PathBuf, Problem>,
     next_id: u64,
     open_count: usize,
     looked_at: Option<Timestamp>,
@@ -70,6 +70,12 @@ struct Copied {
     of: FileId,
     path: PathBuf,
     stat: Stat,
+}
+
+/// Why a path could not be opened at the last look.
+struct Problem {
+    reason: Reason,
+    seen_at: Timestamp,
 }
 
 /// What is known of a path that matches or matched.
@@ -138,7 +144,9 @@ impl Tailer {
         let mut findings = std::mem::take(&mut self.findings);
         self.discovery.look(now, &mut findings);
         self.retire();
-        self.note_problems(&findings);
+        for (path, reason) in &findings.problems {
+            self.note_problem(path, *reason, now);
+        }
         let vacated = self.see_files(&findings, now);
         self.settle_truncations(now);
         self.see_finished(&findings, now);
@@ -245,18 +253,11 @@ impl Tailer {
         self.finished.insert(finished.position.identity, finished);
     }
 
-    /// Counts and logs what cannot be read, once while it lasts.
-    fn note_problems(&mut self, findings: &Findings) {
-        self.problems.retain(|path, reason| {
-            findings.problems.iter().any(|problem| problem.0 == *path && problem.1 == *reason)
-        });
-        for (path, reason) in &findings.problems {
-            self.note_problem(path, *reason);
-        }
-    }
-
-    fn note_problem(&mut self, path: &Path, reason: Reason) {
-        if self.problems.insert(path.to_path_buf(), reason) != Some(reason) {
+    /// Counts and logs a path that cannot be opened, once while that lasts.
+    fn note_problem(&mut self, path: &Path, reason: Reason, now: Timestamp) {
+        let problem = Problem { reason, seen_at: now };
+        let before = self.problems.insert(path.to_path_buf(), problem);
+        if before.is_none_or(|before| before.reason != reason) {
             tracing::warn!(path = %path.display(), reason = reason.name(), "log path cannot be read");
             self.tally.add_errors(reason, 1);
         }
@@ -327,6 +328,7 @@ impl Tailer {
     fn forget_unused(&mut self, now: Timestamp) {
         self.origins
             .retain(|path, origin| Arc::strong_count(path) > 1 || now.since(origin.seen_at) < ORIGIN_WAIT);
+        self.problems.retain(|_, problem| problem.seen_at == now);
         self.finished.retain(|_, finished| finished.seen);
         self.strangers.retain(|_, stranger| now.since(stranger.seen_at) < STRANGER_WAIT);
     }

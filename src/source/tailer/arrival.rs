@@ -243,7 +243,7 @@ impl Tailer {
             // It is found again at the next look, under whatever name.
             Err(error) if error.reason == Reason::Vanished => self.reconsider(arrival, now),
             Err(error) => {
-                self.note_problem(&error.path, error.reason);
+                self.note_problem(&error.path, error.reason, now);
                 self.reconsider(arrival, now);
             }
         }
