@@ -226,7 +226,7 @@ impl File {
 
     /// The tailer saw this file under `path`.
     pub(super) fn see(&mut self, path: &Path, stat: &Stat) {
-        if self.path != path {
+        if self.path.as_os_str() != path.as_os_str() {
             self.path = path.to_path_buf();
         }
         self.reachable = true;

@@ -220,6 +220,6 @@ impl Tailer {
 
 /// What matches at exactly this path.
 pub(super) fn at_path<'a>(findings: &'a Findings, path: &Path) -> Option<&'a Found> {
-    let at = findings.files.binary_search_by(|found| found.path.as_path().cmp(path)).ok()?;
+    let at = findings.files.binary_search_by(|found| found.path.as_os_str().cmp(path.as_os_str())).ok()?;
     Some(&findings.files[at])
 }
