@@ -56,7 +56,8 @@ fn ok(text: &str) -> Result<String, Reject> {
 
 #[test]
 fn scenario_19_to_24_line_ends_and_raw_offsets() {
-    let cases: [(&[u8], &[(&str, u64, u64)]); 8] = [
+    type Case<'a> = (&'a [u8], &'a [(&'a str, u64, u64)]);
+    let cases: [Case<'_>; 8] = [
         (b"", &[]),
         (b"a\nb\n", &[("a", 0, 2), ("b", 2, 4)]),
         (b"a\r\nb\nc\r\n", &[("a", 0, 3), ("b", 3, 5), ("c", 5, 8)]),

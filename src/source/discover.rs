@@ -34,7 +34,7 @@ pub(super) struct Found {
 /// What one look at the globs gave; reused.
 #[derive(Default)]
 pub(super) struct Findings {
-    /// In the order of their paths, each path once.
+    /// In the order of their paths' bytes, each path once.
     pub(super) files: Vec<Found>,
     pub(super) problems: Vec<(PathBuf, Reason)>,
 }
@@ -121,8 +121,9 @@ impl Discovery {
         for pattern in &self.patterns {
             walk.follow(pattern, &pattern.base, &pattern.parts);
         }
-        findings.files.sort_by(|one, other| one.path.cmp(&other.path));
-        findings.files.dedup_by(|one, other| one.path == other.path);
+        // By bytes: to compare paths by their components costs ten times as much.
+        findings.files.sort_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
+        findings.files.dedup_by(|one, other| one.path.as_os_str() == other.path.as_os_str());
         if findings.files.len() > FILES_MAX {
             let surplus = findings.files.drain(FILES_MAX..).map(|found| (found.path, Reason::TooManyFiles));
             findings.problems.extend(surplus);

@@ -7,11 +7,13 @@
 //! Invariant: a byte is given only while all marks of what was given before still stand in the file.
 
 use super::identity::{Identity, Mark, Position, Stat, Trace};
+use super::open::{Opened, open_regular};
+use super::retry::Retry;
 use super::{Error, Progress, Reason, Source};
-use crate::limits::{POSITION_BYTES, RETRY_WAIT_MAX, RETRY_WAIT_MIN};
+use crate::limits::POSITION_BYTES;
 use crate::time::{Span, Timestamp};
 use std::fs;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,6 +24,7 @@ pub struct FileId(pub u64);
 /// A file and how far it was read.
 pub struct File {
     id: FileId,
+    predecessor: Option<FileId>,
     /// The path that lines were or are appended under; rotated siblings share it.
     origin: Arc<Path>,
     path: PathBuf,
@@ -61,11 +64,6 @@ struct Commit {
     tail: Vec<u8>,
 }
 
-struct Retry {
-    at: Timestamp,
-    wait: Span,
-}
-
 /// What was cut off, until it is known whether a copy of it was made.
 pub(super) struct Truncation {
     /// How far the content that is gone had been taken.
@@ -99,6 +97,7 @@ impl File {
         let commit = Commit { offset: trace.offset, delivered, tail: trace.tail_bytes().to_vec() };
         Self {
             id,
+            predecessor: None,
             origin,
             path: path.to_path_buf(),
             identity: stat.identity,
@@ -122,6 +121,12 @@ impl File {
 
     pub fn id(&self) -> FileId {
         self.id
+    }
+
+    /// The file that was read under the same path before this one was begun: a line that a container
+    /// runtime split may go on from there to here.
+    pub fn predecessor(&self) -> Option<FileId> {
+        self.predecessor
     }
 
     /// Where it was last seen.
@@ -165,6 +170,10 @@ impl File {
 
     pub fn is_failing(&self) -> bool {
         self.retry.is_some()
+    }
+
+    pub(super) fn set_predecessor(&mut self, predecessor: Option<FileId>) {
+        self.predecessor = predecessor;
     }
 
     pub(super) fn is_ended(&self) -> bool {
@@ -217,7 +226,7 @@ impl File {
 
     /// The tailer saw this file under `path`.
     pub(super) fn see(&mut self, path: &Path, stat: &Stat) {
-        if self.path != path {
+        if self.path.as_os_str() != path.as_os_str() {
             self.path = path.to_path_buf();
         }
         self.reachable = true;
@@ -283,7 +292,9 @@ impl File {
         }
         if !self.trace.is_in(handle, stat.size).map_err(fail)? {
             if self.trace.is_shortened_to(handle, stat.size).map_err(fail)? {
-                self.trace = Trace::at(handle, stat.size).map_err(fail)?;
+                // What was read and is no line yet is read again, as far as it is still there.
+                let offset = self.commit.offset.min(stat.size);
+                self.trace = Trace::at(handle, offset).map_err(fail)?;
                 self.restart(&stat);
                 self.events.shortened += 1;
             } else {
@@ -348,22 +359,20 @@ impl File {
     }
 
     fn is_pausing(&self, now: Timestamp) -> bool {
-        // A clock that was set back does not prolong the pause.
-        self.retry.as_ref().is_some_and(|retry| now < retry.at && now.plus(retry.wait) >= retry.at)
+        self.retry.as_ref().is_some_and(|retry| retry.is_pausing(now))
     }
 
     fn fail(&mut self, error: &Error, now: Timestamp) {
         if self.retry.is_none() {
             tracing::warn!(path = %self.path.display(), reason = error.reason.name(), "log file cannot be read");
         }
-        let wait = self
-            .retry
-            .as_ref()
-            .map_or(RETRY_WAIT_MIN, |retry| retry.wait.saturating_add(retry.wait).min(RETRY_WAIT_MAX));
-        self.retry = Some(Retry { at: now.plus(wait), wait });
+        self.retry = Some(Retry::after(self.retry.as_ref(), now));
         self.events.faults[error.reason as usize] += 1;
-        // A handle that fails may be stale, as on a network file system that was away.
         self.compared = None;
+        if self.life == Life::Active && self.reachable {
+            // The handle may be stale, as on a network file system that was away.
+            self.handle = None;
+        }
     }
 }
 
@@ -410,29 +419,57 @@ impl Source for File {
     }
 }
 
-/// A file that is about to be followed.
-pub(super) struct Opened {
-    pub(super) handle: Option<fs::File>,
-    pub(super) stat: Stat,
-    pub(super) trace: Trace,
-    pub(super) delivered: u64,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Opens a regular file, and nothing else: no pipe is waited for, no device is touched.
-pub(super) fn open_regular(path: &Path) -> Result<(fs::File, Stat), Error> {
-    let fail = |cause: std::io::Error| {
-        if cause.kind() == std::io::ErrorKind::NotFound && path.is_symlink() {
-            return Error { reason: Reason::DanglingLink, path: path.to_path_buf(), cause: Some(cause) };
+    const WAIT: Span = Span::from_seconds(5);
+
+    fn follow(path: &Path, now: Timestamp) -> File {
+        let (handle, stat) = open_regular(path).expect("a file");
+        let opened = Opened { handle: Some(handle), stat, trace: Trace::default(), delivered: 0 };
+        File::new(FileId(0), path.into(), path, opened, WAIT, now)
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_tried_ever_more_seldom_and_given_up_once_rotated() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("app.log");
+        std::fs::write(&path, "a line\n").expect("written");
+        let mut now = Timestamp::from_seconds(1000);
+        let mut file = follow(&path, now);
+        // Closed for others, and gone before its next turn.
+        file.close();
+        std::fs::remove_file(&path).expect("deleted");
+        let mut failures = 0;
+        for _ in 0..40 {
+            failures += u32::from(file.is_ready(now) && file.read(&mut [0; 10], now).is_err());
+            now = now.plus(Span::from_millis(250));
         }
-        Error::from_io(path, cause)
-    };
-    if !fs::metadata(path).map_err(fail)?.is_file() {
-        return Err(Error::new(path, Reason::NotAFile));
+        // After 0, 0.25, 0.75, 1.75, 3.75 and 7.75 s.
+        assert_eq!((failures, file.is_failing()), (6, true));
+        file.depart(now);
+        now = now.plus(Span::from_seconds(60));
+        assert!(matches!(file.read(&mut [0; 10], now), Ok(Progress::Ended)));
+        assert_eq!(file.take_events().abandoned_bytes, 7);
+        assert!(matches!(file.read(&mut [0; 10], now), Ok(Progress::Ended)));
     }
-    let handle = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(fail)?;
-    let metadata = handle.metadata().map_err(fail)?;
-    if !metadata.is_file() {
-        return Err(Error::new(path, Reason::NotAFile));
+
+    #[test]
+    fn a_file_that_comes_back_is_read_on() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("app.log");
+        let aside = directory.path().join("aside");
+        std::fs::write(&path, "a line\n").expect("written");
+        let now = Timestamp::from_seconds(1000);
+        let mut file = follow(&path, now);
+        file.close();
+        std::fs::rename(&path, &aside).expect("renamed");
+        assert_eq!(file.read(&mut [0; 10], now).expect_err("gone").reason, Reason::Vanished);
+        std::fs::rename(&aside, &path).expect("renamed");
+        assert!(matches!(file.read(&mut [0; 10], now), Ok(Progress::Idle)));
+        let later = now.plus(Span::from_seconds(1));
+        assert!(matches!(file.read(&mut [0; 10], later), Ok(Progress::Bytes(7))));
+        assert!(!file.is_failing());
     }
-    Ok((handle, Stat::of(&metadata)))
 }

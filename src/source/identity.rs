@@ -78,6 +78,17 @@ const MILESTONE_BYTES: usize = 64;
 /// are often the same.
 const MILESTONE_MIN: u64 = 1024;
 
+// === impl Identity ===
+
+impl Identity {
+    /// Whether both say the same where both say something: the time of birth may be hidden from one run
+    /// and not from the next.
+    pub(super) fn is_same(self, other: Self) -> bool {
+        let is_born_alike = self.born == other.born || self.born == 0 || other.born == 0;
+        self.device == other.device && self.inode == other.inode && is_born_alike
+    }
+}
+
 // === impl Stat ===
 
 impl Stat {
@@ -245,9 +256,11 @@ impl Trace {
         let mut milestone = (self.offset + 1).max(MILESTONE_MIN).next_power_of_two();
         while milestone <= self.offset + bytes.len() as u64 {
             let end = usize::try_from(milestone - self.offset).unwrap_or(usize::MAX);
-            if end >= MILESTONE_BYTES {
-                self.milestones.push((milestone, hash(&bytes[end - MILESTONE_BYTES..end])));
-            }
+            let from_tail = MILESTONE_BYTES.saturating_sub(end).min(self.tail.len());
+            let mut window = [0; MILESTONE_BYTES];
+            window[..from_tail].copy_from_slice(&self.tail[self.tail.len() - from_tail..]);
+            window[from_tail..].copy_from_slice(&bytes[end - (MILESTONE_BYTES - from_tail)..end]);
+            self.milestones.push((milestone, hash(&window)));
             milestone = milestone.saturating_mul(2);
         }
     }
@@ -304,7 +317,7 @@ mod tests {
 
     #[test]
     fn the_hash_is_the_same_in_every_run() {
-        assert_eq!(Mark::of(b"a line\n"), Mark { length: 7, hash: 0x9f1a_0000 });
+        assert_eq!(Mark::of(b"a line\n"), Mark { length: 7, hash: 9_238_270_198_540_261_036 });
     }
 
     #[test]
@@ -364,7 +377,7 @@ mod tests {
             let same = Trace::at(&file_of(&content), trace.offset).expect("read");
             prop_assert_eq!(&trace.head, &same.head);
             prop_assert_eq!(&trace.tail, &same.tail);
-            prop_assert!(trace.milestones.iter().all(|mark| same.milestones.contains(mark)));
+            prop_assert_eq!(&trace.milestones, &same.milestones);
         }
     }
 }

@@ -5,11 +5,13 @@
 //!
 //! Invariants: nothing here reads a clock or waits; no error of one file keeps another from being read.
 
-pub mod discover;
+mod discover;
 pub mod file;
 pub mod identity;
 pub mod once;
-pub mod sibling;
+mod open;
+mod retry;
+mod sibling;
 pub mod tailer;
 pub mod tally;
 

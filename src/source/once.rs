@@ -2,8 +2,8 @@
 //!
 //! It follows nothing: what is appended later is not seen, and there is no position to return to.
 
-use super::file::open_regular;
 use super::identity::Position;
+use super::open::open_regular;
 use super::{Error, Progress, Source};
 use crate::time::Timestamp;
 use std::io::Read;

@@ -12,11 +12,12 @@ mod restart;
 
 use super::discover::Found;
 use super::discover::{Discovery, Findings};
-use super::file::{File, FileId, Opened};
+use super::file::{File, FileId};
 use super::identity::{Identity, Position, Stat};
+use super::open::Opened;
 use super::tally::{Rotation, State, Tally};
 use super::{Config, Reason, Source, StartAt};
-use crate::limits::{DIRECTORY_LIST_INTERVAL, OPEN_FILES_MAX};
+use crate::limits::{DIRECTORY_LIST_INTERVAL, FILES_MAX, OPEN_FILES_MAX};
 use crate::time::{Span, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -40,7 +41,7 @@ pub struct Tailer {
     unclaimed: Vec<Position>,
     /// Paths that match or matched.
     origins: HashMap<Arc<Path>, Origin>,
-    problems: BTreeMap<PathBuf, Reason>,
+    problems: BTreeMap<PathBuf, Problem>,
     next_id: u64,
     open_count: usize,
     looked_at: Option<Timestamp>,
@@ -69,6 +70,12 @@ struct Copied {
     of: FileId,
     path: PathBuf,
     stat: Stat,
+}
+
+/// Why a path could not be opened at the last look.
+struct Problem {
+    reason: Reason,
+    seen_at: Timestamp,
 }
 
 /// What is known of a path that matches or matched.
@@ -124,8 +131,9 @@ impl Tailer {
 
     /// Goes on where an earlier run stopped. To be called before the first look; then `start_at` has no
     /// effect, and what was rotated meanwhile is found.
-    pub fn restore(&mut self, positions: Vec<Position>) {
+    pub fn restore(&mut self, mut positions: Vec<Position>) {
         assert!(self.looked_at.is_none(), "positions are restored before the first look");
+        positions.truncate(FILES_MAX);
         self.unclaimed = positions;
         self.is_restored = true;
     }
@@ -136,7 +144,9 @@ impl Tailer {
         let mut findings = std::mem::take(&mut self.findings);
         self.discovery.look(now, &mut findings);
         self.retire();
-        self.note_problems(&findings);
+        for (path, reason) in &findings.problems {
+            self.note_problem(path, *reason, now);
+        }
         let vacated = self.see_files(&findings, now);
         self.settle_truncations(now);
         self.see_finished(&findings, now);
@@ -178,15 +188,6 @@ impl Tailer {
 
     pub fn files_mut(&mut self) -> impl Iterator<Item = &mut File> {
         self.files.iter_mut().map(|turn| &mut turn.file)
-    }
-
-    /// The file that was followed under the same path before this one, if it is still read: the lines of
-    /// one may go on in the other.
-    pub fn predecessor(&self, id: FileId) -> Option<FileId> {
-        let at = self.files.iter().position(|turn| turn.file.id() == id)?;
-        let origin = self.files[at].file.shared_origin();
-        let before = self.files[..at].iter().rfind(|turn| Arc::ptr_eq(turn.file.shared_origin(), origin))?;
-        Some(before.file.id())
     }
 
     /// What a checkpoint must hold: the files that are followed, those read to their end as long as they
@@ -252,18 +253,11 @@ impl Tailer {
         self.finished.insert(finished.position.identity, finished);
     }
 
-    /// Counts and logs what cannot be read, once while it lasts.
-    fn note_problems(&mut self, findings: &Findings) {
-        self.problems.retain(|path, reason| {
-            findings.problems.iter().any(|problem| problem.0 == *path && problem.1 == *reason)
-        });
-        for (path, reason) in &findings.problems {
-            self.note_problem(path, *reason);
-        }
-    }
-
-    fn note_problem(&mut self, path: &Path, reason: Reason) {
-        if self.problems.insert(path.to_path_buf(), reason) != Some(reason) {
+    /// Counts and logs a path that cannot be opened, once while that lasts.
+    fn note_problem(&mut self, path: &Path, reason: Reason, now: Timestamp) {
+        let problem = Problem { reason, seen_at: now };
+        let before = self.problems.insert(path.to_path_buf(), problem);
+        if before.is_none_or(|before| before.reason != reason) {
             tracing::warn!(path = %path.display(), reason = reason.name(), "log path cannot be read");
             self.tally.add_errors(reason, 1);
         }
@@ -303,6 +297,11 @@ impl Tailer {
         self.origins.get(origin).and_then(|origin| origin.target.clone())
     }
 
+    fn last_of(&self, origin: &Arc<Path>) -> Option<FileId> {
+        let last = self.files.iter().rfind(|turn| Arc::ptr_eq(turn.file.shared_origin(), origin));
+        last.map(|turn| turn.file.id())
+    }
+
     fn is_known(&self, identity: Identity) -> bool {
         self.find(identity).is_some()
             || self.finished.contains_key(&identity)
@@ -329,6 +328,7 @@ impl Tailer {
     fn forget_unused(&mut self, now: Timestamp) {
         self.origins
             .retain(|path, origin| Arc::strong_count(path) > 1 || now.since(origin.seen_at) < ORIGIN_WAIT);
+        self.problems.retain(|_, problem| problem.seen_at == now);
         self.finished.retain(|_, finished| finished.seen);
         self.strangers.retain(|_, stranger| now.since(stranger.seen_at) < STRANGER_WAIT);
     }

@@ -4,8 +4,9 @@
 //! and was rotated between two looks, or a copy of a file that is followed.
 
 use super::super::discover::{Findings, Found};
-use super::super::file::{File, FileId, Opened, open_regular};
+use super::super::file::{File, FileId};
 use super::super::identity::{Identity, Position, Stat, Trace};
+use super::super::open::{Opened, open_regular};
 use super::super::sibling;
 use super::super::tally::Rotation;
 use super::super::{Error, Reason, StartAt};
@@ -40,6 +41,10 @@ impl Tailer {
         let mut rotated: HashSet<Arc<Path>> = vacated.iter().cloned().collect();
         let mut arrivals: Vec<Arrival> = Vec::new();
         let mut followed: HashSet<Identity> = self.files().map(File::identity).collect();
+        let is_first = self.looked_at.is_none();
+        if is_first && self.is_restored {
+            self.name_restored(now);
+        }
         let mut origins = Vec::with_capacity(findings.files.len());
         for found in &findings.files {
             let is_new_path = !self.origins.contains_key(&*found.path);
@@ -54,26 +59,25 @@ impl Tailer {
                 Some(base) => (base, true),
                 None => (path_origin.clone(), false),
             };
+            if !is_first && !is_new_path && *origin == *found.path && !self.is_known(found.stat.identity) {
+                rotated.insert(origin.clone());
+            }
             if let Some(start) = self.start_of(found, &origin, is_rotated_name) {
                 let origin = match &start {
                     Start::At(position) => self.origin_named(Path::new(&position.origin), now),
                     _ => origin,
                 };
-                if !is_new_path && *origin == *found.path {
-                    rotated.insert(path_origin.clone());
-                }
                 followed.insert(found.stat.identity);
                 arrivals.push(Arrival::new(found.path.clone(), found.stat, origin, start));
             }
         }
-        if self.looked_at.is_none() && self.is_restored {
+        if is_first && self.is_restored {
             self.claim_restored(&mut arrivals, now);
         }
-        for (origin, _) in &origins {
-            self.take_siblings(origin, rotated.contains(origin), &mut arrivals, now);
-        }
-        for origin in rotated.iter().filter(|origin| at_path(findings, origin).is_none()) {
-            self.take_siblings(origin, true, &mut arrivals, now);
+        for origin in self.origins.keys().cloned().collect::<Vec<_>>() {
+            // Where nothing was, and nothing is, something may have come and gone.
+            let is_vacant = !is_first && at_path(findings, &origin).is_none();
+            self.take_siblings(&origin, is_vacant || rotated.contains(&origin), &mut arrivals, now);
         }
         self.expire_unclaimed(now);
         for arrival in in_reading_order(arrivals) {
@@ -123,7 +127,7 @@ impl Tailer {
             }
             return self.finished.remove(&identity).map(|finished| Start::At(finished.position));
         }
-        if let Some(at) = self.unclaimed.iter().position(|position| position.identity == identity) {
+        if let Some(at) = self.unclaimed.iter().position(|position| position.identity.is_same(identity)) {
             return Some(Start::At(self.unclaimed.swap_remove(at)));
         }
         // Until its first byte nothing says whose file it is.
@@ -138,33 +142,42 @@ impl Tailer {
         (!is_copy).then_some(Start::Beginning)
     }
 
-    /// A rotated name that appears while the file it is named after stays in its place, and begins with
-    /// what was read there: copytruncate makes such a copy. It waits for what happens to the original.
+    /// A rotated name that appears and begins with what was read of a file of its path: copytruncate makes
+    /// such a copy. It waits for what happens to the original, whose lines it holds.
     fn hold_copy(&mut self, path: &Path, stat: &Stat, origin: &Arc<Path>) -> bool {
-        let held = self.copies.remove(&stat.identity);
-        let original = self.files.iter().map(|turn| &turn.file).rfind(|file| {
-            Arc::ptr_eq(file.shared_origin(), origin) && !file.is_rotated() && file.path() == &**origin
-        });
-        let Some(original) = original.filter(|file| file.trace().offset > 0) else {
-            // The original left: all that the copy holds was read from it.
-            let is_copy = held.is_some();
-            if is_copy {
+        if let Some(held) = self.copies.remove(&stat.identity) {
+            let is_unchanged = held.stat.size == stat.size && held.stat.modified == stat.modified;
+            if !self.files().any(|file| file.id() == held.of) {
                 self.dismiss_copy(path, origin);
+                return true;
             }
-            return is_copy;
-        };
-        let of: FileId = original.id();
-        let is_unchanged = held.is_some_and(|held| {
-            held.of == of && held.stat.size == stat.size && held.stat.modified == stat.modified
-        });
-        let is_copy = is_unchanged
-            || open_regular(path).is_ok_and(|(handle, stat)| {
-                original.trace().is_copied_in(&handle, stat.size).unwrap_or(false)
-            });
-        if is_copy {
-            self.copies.insert(stat.identity, Copied { of, path: path.to_path_buf(), stat: *stat });
+            if is_unchanged {
+                self.copies.insert(stat.identity, held);
+                return true;
+            }
         }
-        is_copy
+        let Some(of) = self.original_of(path, origin) else {
+            return false;
+        };
+        self.copies.insert(stat.identity, Copied { of, path: path.to_path_buf(), stat: *stat });
+        true
+    }
+
+    /// The file of this path, wherever it is now, that a sibling begins with what was read of. Of one
+    /// that left its place all must be there: what took its place often begins alike.
+    fn original_of(&self, path: &Path, origin: &Arc<Path>) -> Option<FileId> {
+        let (handle, stat) = open_regular(path).ok()?;
+        let mut files = self.files().filter(|file| Arc::ptr_eq(file.shared_origin(), origin));
+        let original = files.find(|file| {
+            let trace = file.trace();
+            let is_copied = if file.is_rotated() {
+                trace.is_telling() && trace.is_in(&handle, stat.size).unwrap_or(false)
+            } else {
+                file.path() == &**origin && trace.is_copied_in(&handle, stat.size).unwrap_or(false)
+            };
+            trace.offset > 0 && is_copied
+        });
+        original.map(File::id)
     }
 
     /// Looks at the rotated siblings of a path. Where rotation happened since the last look, a file that
@@ -181,7 +194,7 @@ impl Tailer {
             listing.is_some_and(|listing| listing.is_fresh)
         };
         let target = self.target(origin);
-        if !is_rotated && !is_changed(origin, self) && !target.is_some_and(|path| is_changed(&path, self)) {
+        if !is_changed(origin, self) && !target.is_some_and(|path| is_changed(&path, self)) {
             return;
         }
         for sibling in self.siblings(origin, now) {
@@ -190,23 +203,12 @@ impl Tailer {
                 continue;
             }
             let is_stranger = self.strangers.contains_key(&identity);
-            if is_stranger || !is_rotated || self.is_copy(&sibling.path, origin) {
+            if is_stranger || !is_rotated || self.original_of(&sibling.path, origin).is_some() {
                 self.note_stranger(identity, now);
             } else if sibling.stat.size > 0 {
                 arrivals.push(Arrival::new(sibling.path, sibling.stat, origin.clone(), Start::Beginning));
             }
         }
-    }
-
-    /// Whether a sibling begins with what was read of a file of this path, wherever that is now.
-    fn is_copy(&self, path: &Path, origin: &Arc<Path>) -> bool {
-        let Ok((handle, stat)) = open_regular(path) else {
-            return false;
-        };
-        let mut files = self.files().filter(|file| {
-            Arc::ptr_eq(file.shared_origin(), origin) && file.trace().offset > 0 && file.trace().is_telling()
-        });
-        files.any(|file| file.trace().is_copied_in(&handle, stat.size).unwrap_or(false))
     }
 
     pub(super) fn note_stranger(&mut self, identity: Identity, now: Timestamp) {
@@ -230,7 +232,10 @@ impl Tailer {
                 if !is_rotated {
                     self.note_target(&arrival.origin, arrival.path.is_symlink(), now);
                 }
+                let continues = matches!(arrival.start, Start::Beginning);
+                let before = continues.then(|| self.last_of(&arrival.origin)).flatten();
                 let file = self.follow(arrival.origin, &arrival.path, opened, now);
+                file.set_predecessor(before);
                 if is_rotated {
                     file.depart(now);
                 }
@@ -238,7 +243,7 @@ impl Tailer {
             // It is found again at the next look, under whatever name.
             Err(error) if error.reason == Reason::Vanished => self.reconsider(arrival, now),
             Err(error) => {
-                self.note_problem(&error.path, error.reason);
+                self.note_problem(&error.path, error.reason, now);
                 self.reconsider(arrival, now);
             }
         }
@@ -321,7 +326,7 @@ fn in_reading_order(mut arrivals: Vec<Arrival>) -> Vec<Arrival> {
 }
 
 pub(super) fn contains(arrivals: &[Arrival], identity: Identity) -> bool {
-    arrivals.iter().any(|arrival| arrival.stat.identity == identity)
+    arrivals.iter().any(|arrival| arrival.stat.identity.is_same(identity))
 }
 
 fn is_rotated_form(path: &Path, base: &Path) -> bool {

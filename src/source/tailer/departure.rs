@@ -3,8 +3,8 @@
 //! New files are `arrival`'s business.
 
 use super::super::discover::{Findings, Found};
-use super::super::file::{Opened, open_regular};
 use super::super::identity::{Identity, Stat, Trace};
+use super::super::open::{Opened, open_regular};
 use super::super::sibling;
 use super::super::tally::Rotation;
 use super::{Tailer, Turn};
@@ -90,8 +90,6 @@ impl Tailer {
                 is_found = true;
             } else if is_held {
                 self.dismiss_copy(&copy.path, &origin);
-            } else {
-                self.note_stranger(identity, now);
             }
         }
         if !is_found {
@@ -138,7 +136,7 @@ impl Tailer {
         listing.entries.iter().filter(|entry| entry.inode == identity.inode).find_map(|entry| {
             let path = directory.join(&entry.name);
             let stat = Stat::of(&std::fs::symlink_metadata(&path).ok()?);
-            (stat.identity == identity).then_some((path, stat))
+            stat.identity.is_same(identity).then_some((path, stat))
         })
     }
 
@@ -222,6 +220,6 @@ impl Tailer {
 
 /// What matches at exactly this path.
 pub(super) fn at_path<'a>(findings: &'a Findings, path: &Path) -> Option<&'a Found> {
-    let at = findings.files.binary_search_by(|found| found.path.as_path().cmp(path)).ok()?;
+    let at = findings.files.binary_search_by(|found| found.path.as_os_str().cmp(path.as_os_str())).ok()?;
     Some(&findings.files[at])
 }

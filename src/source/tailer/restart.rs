@@ -2,8 +2,8 @@
 //!
 //! A position is claimed by the file itself, whatever its name is now, else by a copy of what was read.
 
-use super::super::file::open_regular;
 use super::super::identity::{Identity, Position, Stat};
+use super::super::open::open_regular;
 use super::super::tally::Rotation;
 use super::Tailer;
 use super::arrival::{Arrival, Start, contains};
@@ -13,11 +13,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 impl Tailer {
-    /// Adds files that no glob matches, and gives those that copies continue their beginning.
-    pub(super) fn claim_restored(&mut self, arrivals: &mut Vec<Arrival>, now: Timestamp) {
-        for path in self.discovery.named().collect::<Vec<_>>() {
+    /// Makes the paths of the earlier run known, so that rotated names are told from new ones.
+    pub(super) fn name_restored(&mut self, now: Timestamp) {
+        let mut paths: Vec<PathBuf> = self.discovery.named().collect();
+        paths.extend(self.unclaimed.iter().map(|position| PathBuf::from(&position.origin)));
+        for path in paths {
             self.origin_named(&path, now);
         }
+    }
+
+    /// Adds files that no glob matches, and gives those that copies continue their beginning.
+    pub(super) fn claim_restored(&mut self, arrivals: &mut Vec<Arrival>, now: Timestamp) {
         let positions = std::mem::take(&mut self.unclaimed);
         let mut waiting = Vec::new();
         for position in positions {
@@ -66,8 +72,9 @@ impl Tailer {
         }
     }
 
-    /// Siblings of a path that no position names: a copy of what was read before, or, where they are
-    /// newer than that, files that came and were rotated meanwhile.
+    /// Siblings of a path that no position names: a copy of what was read before, or, where they are no
+    /// older than that, files that came and were rotated meanwhile. Times may be equal, as file systems
+    /// stamp in ticks.
     fn claim_missed(
         &mut self,
         origin: &Arc<Path>,
@@ -93,7 +100,7 @@ impl Tailer {
             });
             let start = match copied {
                 Some(at) => Start::At(waiting.swap_remove(at)),
-                None if !is_in_place && since.is_some_and(|since| sibling.stat.modified > since) => {
+                None if !is_in_place && since.is_some_and(|since| sibling.stat.modified >= since) => {
                     Start::Beginning
                 }
                 None => continue,
