@@ -66,6 +66,11 @@ impl Live {
         state.looked_once = true;
     }
 
+    /// Whether the end of every file has been reached since the last look.
+    pub fn is_caught_up(&self) -> bool {
+        self.streams.iter().all(Stream::is_caught_up)
+    }
+
     /// Goes on with another configuration: logs and models that stay keep all they have.
     ///
     /// # Errors

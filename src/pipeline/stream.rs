@@ -112,6 +112,11 @@ impl Stream {
         self.watermark
     }
 
+    /// Whether the end of every file has been reached since the last look.
+    pub fn is_caught_up(&self) -> bool {
+        self.tailer.is_caught_up()
+    }
+
     /// Its place in the configuration.
     pub fn index(&self) -> usize {
         self.index
@@ -132,34 +137,43 @@ impl Stream {
         let log = &config.streams[self.index];
         while let Some(file) = self.tailer.next_file(&mut self.cursor, now) {
             let id = file.id();
-            let feed = self.feeds.entry(id).or_insert_with(|| Feed::new(log, file.path(), &file.position()));
-            match file.read(feed.buffer.space(), now) {
-                Ok(Progress::Bytes(count)) => {
-                    feed.buffer.filled(count, now);
-                    let mut state = lock(state);
-                    state.logs[self.index].bytes += count as u64;
-                    feed.take_lines(&mut self.intake, config, &mut state, self.index, now);
-                    self.watermark = state.logs[self.index].last_record;
-                    let committed = feed.buffer.committed();
-                    file.commit(committed.offset, committed.delivered, committed.tail);
-                    return true;
+            if !self.feeds.contains_key(&id) {
+                let mut feed = Feed::new(log, file.path(), &file.position());
+                // A line that a container runtime has split may have its other pieces in the file before.
+                if let Some(before) = file.predecessor().and_then(|before| self.feeds.get_mut(&before)) {
+                    feed.buffer.inherit(&mut before.buffer);
                 }
-                Ok(Progress::Idle) => feed.buffer.rest(),
-                Ok(Progress::Truncated) => {
-                    let position = file.position();
-                    *feed = Feed::new(log, file.path(), &position);
-                    return true;
-                }
-                Ok(Progress::Ended) => {
-                    feed.buffer.finish();
-                    feed.take_lines(&mut self.intake, config, &mut lock(state), self.index, now);
-                    let committed = feed.buffer.committed();
-                    file.commit(committed.offset, committed.delivered, committed.tail);
-                    self.feeds.remove(&id);
-                    return true;
-                }
-                Err(error) => tracing::warn!(log = log.name, %error, "log cannot be read"),
+                self.feeds.insert(id, feed);
             }
+            let Some(feed) = self.feeds.get_mut(&id) else { unreachable!("it was made just now") };
+            let read = match file.read(feed.buffer.space(), now) {
+                Ok(read) => read,
+                Err(error) => {
+                    tracing::warn!(log = log.name, %error, "log cannot be read");
+                    continue;
+                }
+            };
+            match read {
+                Progress::Bytes(count) => feed.buffer.filled(count, now),
+                Progress::Truncated => *feed = Feed::new(log, file.path(), &file.position()),
+                Progress::Ended => feed.buffer.finish(),
+                Progress::Idle => {
+                    feed.buffer.rest();
+                    continue;
+                }
+            }
+            let mut state = lock(state);
+            if let Progress::Bytes(count) = read {
+                state.logs[self.index].bytes += count as u64;
+            }
+            feed.take_lines(&mut self.intake, config, &mut state, self.index, now);
+            self.watermark = state.logs[self.index].last_record;
+            let committed = feed.buffer.committed();
+            file.commit(committed.offset, committed.delivered, committed.tail);
+            if read == Progress::Ended {
+                self.feeds.remove(&id);
+            }
+            return true;
         }
         false
     }
@@ -170,8 +184,8 @@ impl Stream {
 impl Feed {
     fn new(log: &StreamConfig, path: &Path, position: &source::identity::Position) -> Self {
         let mut new = Self { buffer: Buffer::new(&log.line), decoder: Decoder::new(&log.record) };
+        new.buffer.restart(position.offset, position.delivered);
         if position.offset > 0 {
-            new.buffer.restart(position.offset, position.delivered);
             new.recall_header(log, path);
         }
         new

@@ -5,7 +5,7 @@
 //!
 //! Invariants: nothing here reads a clock or waits; no error of one file keeps another from being read.
 
-mod discover;
+pub mod discover;
 pub mod file;
 pub mod identity;
 pub mod once;

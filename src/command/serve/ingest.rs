@@ -29,6 +29,9 @@ pub(super) struct Control {
 /// How long reading to the end may take after a stop; a writer may be faster than we are.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
 
+/// Looks at the files after a stop.
+const DRAIN_LOOKS: usize = 3;
+
 /// Tells that the thread has ended, also when it panics.
 struct Farewell(watch::Sender<bool>);
 
@@ -80,13 +83,18 @@ fn ingest(mut live: Live, commands: &Receiver<Command>) {
     }
 }
 
-/// Reads what is there now.
+/// Reads what is there now. What a look finds may take a second look to settle: a truncation, say.
 fn drain(live: &mut Live) {
     let started: Timestamp = clock::now();
-    live.look(started);
-    while live.turn(clock::now()) {
-        if clock::now().since(started) > DRAIN_MAX.into() {
-            tracing::warn!("logs are written faster than they are read: their end is left unread");
+    for _ in 0..DRAIN_LOOKS {
+        live.look(clock::now());
+        while live.turn(clock::now()) {
+            if clock::now().since(started) > DRAIN_MAX.into() {
+                tracing::warn!("logs are written faster than they are read: their end is left unread");
+                return;
+            }
+        }
+        if live.is_caught_up() {
             return;
         }
     }
