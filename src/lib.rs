@@ -27,6 +27,7 @@ pub mod pipeline;
 pub mod gauge;
 pub mod family;
 pub mod status;
+pub mod page;
 pub mod report;
 
 pub mod config;

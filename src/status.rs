@@ -3,6 +3,13 @@
 //!
 //! Invariant: names, counts and values only; nothing of a record but what the metrics show too.
 
+pub mod figure;
+pub mod table;
+pub mod tables;
+pub mod target;
+
+use crate::accumulator::histogram::Histogram;
+use crate::event::mapping::Role;
 use crate::gauge::{self, Averaged, Scalar, WindowValues};
 use crate::monitor::tally::{LabelResult, Unlabeled};
 use crate::monitor::version::Version;
@@ -28,6 +35,9 @@ pub struct Status {
 pub struct ModelStatus {
     pub model: String,
     pub task: &'static str,
+    /// Binary: the class that values without a class are about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub positive: Option<String>,
     pub targets: Vec<TargetStatus>,
     /// Labels whose version is not known, by result.
     pub labels: BTreeMap<&'static str, u64>,
@@ -52,6 +62,9 @@ pub struct VersionStatus {
     pub first_seen: Option<f64>,
     pub last_seen: Option<f64>,
     pub requests: Vec<RequestCount>,
+    /// `None` where no log of the model maps latency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency: Option<LatencyStatus>,
     pub predictions: u64,
     /// By class; empty for regression.
     pub predictions_by_class: BTreeMap<String, u64>,
@@ -68,6 +81,23 @@ pub struct VersionStatus {
 pub struct RequestCount {
     pub status: String,
     pub result: &'static str,
+    pub count: u64,
+}
+
+/// How long requests took, since the version was first seen.
+#[derive(Serialize, Debug)]
+pub struct LatencyStatus {
+    pub count: u64,
+    /// Seconds.
+    pub sum: f64,
+    pub buckets: Vec<BucketStatus>,
+}
+
+/// Requests that took at most so long, those of the buckets before included.
+#[derive(Serialize, Debug)]
+pub struct BucketStatus {
+    /// Seconds.
+    pub at_most: f64,
     pub count: u64,
 }
 
@@ -105,6 +135,18 @@ pub struct LogStatus {
     /// By reason, those that occurred.
     pub rejected: BTreeMap<&'static str, u64>,
     pub ignored: BTreeMap<&'static str, u64>,
+    /// Mapped fields that records lacked, and that could not be used, by field; those that occurred.
+    pub missing_values: BTreeMap<&'static str, u64>,
+    pub invalid_values: BTreeMap<&'static str, u64>,
+    /// Bytes that are written and not read yet; `None` where files are not followed (replay).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag_bytes: Option<u64>,
+    /// How long the oldest of them have waited, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag_seconds: Option<f64>,
+    /// Files by state.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<&'static str, u64>,
     /// Event time of the newest record, in seconds since the epoch.
     pub last_record: Option<f64>,
 }
@@ -117,6 +159,12 @@ struct Named {
     /// Slices have it too.
     in_slices: bool,
 }
+
+/// Samples at which the interval of a ratio of 0.9 is ±6 points; with fewer, nearly any target is within it.
+const TELLING_SAMPLES: u64 = 100;
+
+/// The `slice` of a window over everything.
+const WHOLE: &str = "all";
 
 const NO_SAMPLE: &str = "no labelled prediction in the window";
 const NO_SCORES: &str = "no labelled prediction with the scores it takes, or a score outside 0..1";
@@ -147,12 +195,16 @@ const REGRESSION: &[Named] = &[
     named(Scalar::R2, "r2", "fewer than two different labels in the window", false),
 ];
 
-const AVERAGED: [(Averaged, &str); 4] = [
-    (Averaged::Precision, "precision"),
-    (Averaged::Recall, "recall"),
-    (Averaged::F1, "f1"),
-    (Averaged::Specificity, "specificity"),
+/// Name among the averages, and name among the absent values where no average is defined.
+const AVERAGED: [(Averaged, &str, &str); 4] = [
+    (Averaged::Precision, "precision", "precision_average"),
+    (Averaged::Recall, "recall", "recall_average"),
+    (Averaged::F1, "f1", "f1_average"),
+    (Averaged::Specificity, "specificity", "specificity_average"),
 ];
+
+const NO_CLASS: &str = "no class of the window has it: its denominator is 0 in each";
+const ONE_CLASS: &str = "it takes scores, and labels of the positive class and of the other";
 
 const fn named(scalar: Scalar, name: &'static str, absent: &'static str, in_slices: bool) -> Named {
     Named { scalar, name, absent, in_slices }
@@ -182,6 +234,10 @@ impl ModelStatus {
         Self {
             model: monitor.name().to_owned(),
             task: config.task.name(),
+            positive: match &config.task {
+                Task::Binary { positive, .. } => Some(positive.clone()),
+                Task::Multiclass { .. } | Task::Regression => None,
+            },
             targets: targets.collect(),
             labels: occurred(LabelResult::ALL, LabelResult::name, monitor.labels()),
             labels_waiting: monitor.join().labels_waiting() as u64,
@@ -201,6 +257,7 @@ impl VersionStatus {
             first_seen: seconds(version.first_seen),
             last_seen: seconds(version.last_seen),
             requests: requests(monitor, version),
+            latency: monitor.config().maps_latency.then(|| LatencyStatus::new(&version.latency.histogram)),
             predictions: version.predictions_total,
             predictions_by_class: by_class
                 .filter(|&(_, &count)| classifies && count > 0)
@@ -213,6 +270,45 @@ impl VersionStatus {
             unlabeled: occurred(Unlabeled::ALL, Unlabeled::name, &version.unlabeled),
             windows: windows.iter().map(|values| WindowStatus::new(monitor, values)).collect(),
         }
+    }
+
+    /// The windows over everything, the shortest first and `all` last.
+    pub fn whole(&self) -> impl Iterator<Item = &WindowStatus> {
+        self.windows.iter().filter(|window| window.slice == WHOLE)
+    }
+
+    /// The window that says most of now: the shortest over everything with enough samples to tell, else the
+    /// longest that has one.
+    pub fn telling(&self) -> Option<&WindowStatus> {
+        let enough = self.whole().find(|window| window.samples >= TELLING_SAMPLES);
+        enough.or_else(|| self.whole().filter(|window| window.samples > 0).last())
+    }
+
+    /// Requests that did not fail, and that did.
+    pub fn requests_by_result(&self) -> [u64; 2] {
+        let count =
+            |result| self.requests.iter().filter(|one| one.result == result).map(|one| one.count).sum();
+        [count("ok"), count("failed")]
+    }
+}
+
+impl LatencyStatus {
+    fn new(histogram: &Histogram) -> Self {
+        let mut count = 0;
+        let mut buckets = Vec::new();
+        for (&at_most, &within) in histogram.bounds().iter().zip(histogram.counts()) {
+            count += within;
+            buckets.push(BucketStatus { at_most, count });
+        }
+        Self { count: histogram.count(), sum: histogram.sum(), buckets }
+    }
+
+    /// The lowest bound, in seconds, that at least this share of the requests kept; `None` where there were
+    /// none or the share is above all bounds.
+    pub fn quantile_bound(&self, share: f64) -> Option<f64> {
+        let wanted = share * self.count as f64;
+        let bucket = self.buckets.iter().find(|bucket| bucket.count as f64 >= wanted);
+        bucket.filter(|_| self.count > 0).map(|bucket| bucket.at_most)
     }
 }
 
@@ -277,12 +373,21 @@ impl WindowStatus {
                 ("pr_auc_error_bound", ranking.pr_auc[1]),
             ];
             match ranking.class {
-                None => self.values.extend(defined(named)),
+                None => {
+                    let absent = [named[0], named[2]].into_iter().filter(|(_, value)| value.is_nan());
+                    self.absent.extend(absent.map(|(name, _)| (name, ONE_CLASS)));
+                    self.values.extend(defined(named));
+                }
                 Some(class) => self.classes.entry(class_name(class)).or_default().extend(defined(named)),
             }
         }
+        for (averaged, _, absent) in AVERAGED {
+            if values.slice.is_none() && values.average(averaged, Average::Macro).is_nan() {
+                self.absent.insert(absent, if values.samples == 0 { NO_SAMPLE } else { NO_CLASS });
+            }
+        }
         for average in Average::ALL {
-            let averages = AVERAGED.map(|(averaged, name)| (name, values.average(averaged, average)));
+            let averages = AVERAGED.map(|(averaged, name, _)| (name, values.average(averaged, average)));
             let averages = defined(averages);
             if !averages.is_empty() {
                 self.averages.insert(average.name(), averages);
@@ -301,6 +406,11 @@ impl LogStatus {
             bytes: log.bytes,
             rejected: occurred(Reject::ALL, Reject::name, &log.rejected),
             ignored: occurred(Ignore::ALL, Ignore::name, &log.ignored),
+            missing_values: occurred(Role::ALL, Role::name, &Role::ALL.map(|role| log.values.missing(role))),
+            invalid_values: occurred(Role::ALL, Role::name, &Role::ALL.map(|role| log.values.invalid(role))),
+            lag_bytes: None,
+            lag_seconds: None,
+            files: BTreeMap::new(),
             last_record: seconds(log.last_record),
         }
     }

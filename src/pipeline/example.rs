@@ -31,7 +31,7 @@ impl Example {
     }
 
     /// A log of a model. `fields` are pairs of event field and path; `slice:NAME` and `score:CLASS` are the
-    /// fields of slices and class scores, `where` is a field and the value it must have.
+    /// fields of slices and class scores, `where` is a field and the value it must have, `zone` the time zone of times without one.
     pub(crate) fn log(
         mut self,
         name: &str,
@@ -43,7 +43,12 @@ impl Example {
         let mut wanted = Vec::new();
         let mut conditions = Vec::new();
         let mut mapped = Fields::default();
+        let mut time_zone = jiff::tz::TimeZone::UTC;
         for &(role, path) in fields {
+            if role == "zone" {
+                time_zone = jiff::tz::TimeZone::get(path).unwrap();
+                continue;
+            }
             let field = FieldId(wanted.len() as u16);
             let (path, format) =
                 path.split_once(" as ").map_or((path, None), |(path, as_)| (path, Some(as_)));
@@ -83,7 +88,7 @@ impl Example {
             record: record::Config { format, explode: None, fields: wanted },
             event: event::Config {
                 model: ModelName::Constant(model.to_owned()),
-                time_zone: jiff::tz::TimeZone::UTC,
+                time_zone,
                 conditions,
                 fields: mapped,
             },
@@ -177,6 +182,7 @@ pub(crate) fn oracle() -> Example {
     Example::default()
         .model("digits", multiclass(&digits, &[2, 3]), |model| {
             model.slices = vec!["ink".to_owned()];
+            model.join.wait = Span::from_seconds(3 * 3600);
             model.targets = vec![target("accuracy", "", 0.9), target("recall", "3", 0.9)];
         })
         .model("progression", Task::Regression, |model| {
@@ -210,6 +216,7 @@ pub(crate) fn oracle() -> Example {
             "progression",
             Format::Regex { pattern: regex::bytes::Regex::new(pattern).unwrap() },
             &[
+                ("zone", "Europe/Berlin"),
                 ("id", "id"),
                 ("time", "at"),
                 ("version", "version"),
