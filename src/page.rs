@@ -129,7 +129,7 @@ fn labels(page: &mut Html, model: &ModelStatus) {
 }
 
 fn version(page: &mut Html, model: &ModelStatus, version: &VersionStatus, now: Timestamp) {
-    page.raw("<h3>").text(&model.model).raw(" ").text(tables::version_name(version)).raw("<small>");
+    page.raw("<h3>").text(&model.model).raw(" · version ").text(tables::version_name(version)).raw("<small>");
     match version.last_label {
         Some(last) => page.raw("last label ").text(&age(last, now)),
         None => page.raw("no label with a time yet"),
@@ -146,7 +146,7 @@ fn version(page: &mut Html, model: &ModelStatus, version: &VersionStatus, now: T
     }
     let slices = tables::slices(model, version, &windows);
     if !slices.rows.is_empty() {
-        page.raw("<details><summary>").text(&slices.rows.len().to_string()).raw(" slices of ");
+        page.raw("<details><summary>").text(&slices.rows.len().to_string()).raw(" slices of version ");
         page.text(tables::version_name(version)).raw("</summary>\n").table(&slices).raw("</details>\n");
     }
 }

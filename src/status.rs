@@ -346,7 +346,8 @@ impl WindowStatus {
         if !value.is_nan() {
             self.values.insert(one.name, value);
         } else if values.slice.is_none() || one.in_slices {
-            self.absent.insert(one.name, one.absent);
+            let unlabelled = values.samples == 0 && one.scalar != Scalar::Coverage;
+            self.absent.insert(one.name, if unlabelled { NO_SAMPLE } else { one.absent });
         }
     }
 
@@ -375,7 +376,8 @@ impl WindowStatus {
             match ranking.class {
                 None => {
                     let absent = [named[0], named[2]].into_iter().filter(|(_, value)| value.is_nan());
-                    self.absent.extend(absent.map(|(name, _)| (name, ONE_CLASS)));
+                    let reason = if values.samples == 0 { NO_SAMPLE } else { ONE_CLASS };
+                    self.absent.extend(absent.map(|(name, _)| (name, reason)));
                     self.values.extend(defined(named));
                 }
                 Some(class) => self.classes.entry(class_name(class)).or_default().extend(defined(named)),

@@ -2,7 +2,7 @@
 
 use crate::time::Timestamp;
 
-/// A value with four significant digits: `0.9412`, `41.23`, `1.235e7`.
+/// A value with four significant digits, below 1 with four decimals: `0.9412`, `41.23`, `1.235e7`.
 pub fn figure(value: f64) -> String {
     let size = value.abs();
     if value == 0.0 {
@@ -11,7 +11,8 @@ pub fn figure(value: f64) -> String {
     if !(1e-4..1e6).contains(&size) {
         return format!("{value:.3e}");
     }
-    let decimals = (3.0 - size.log10().floor()).clamp(0.0, 4.0) as usize;
+    // 1 itself has as many as the ratios in its column.
+    let decimals = if size <= 1.0 { 4 } else { (3.0 - size.log10().floor()).max(0.0) as usize };
     format!("{value:.decimals$}")
 }
 
@@ -24,8 +25,8 @@ pub fn with_interval(value: f64, lower: f64, upper: f64) -> String {
 
 /// A value and how far the true one can be from it.
 pub fn with_bound(value: f64, bound: f64) -> String {
-    // A sketch's bound says how many digits of the value hold; below those it is shown as 0.
-    format!("{} ±{bound:.4}", figure(value))
+    let bound = if bound < 1e-4 { format!("{bound:.0e}") } else { format!("{bound:.4}") };
+    format!("{} ±{bound}", figure(value))
 }
 
 /// A count with its thousands parted: `12,345`.
@@ -96,7 +97,9 @@ mod tests {
     fn values_have_four_significant_digits() {
         let cases = [
             (0.0, "0"),
-            (1.0, "1.000"),
+            (1.0, "1.0000"),
+            (0.99999, "1.0000"),
+            (1.5, "1.500"),
             (0.94119, "0.9412"),
             (0.00123, "0.0012"),
             (-41.234, "-41.23"),
@@ -109,6 +112,7 @@ mod tests {
         }
         assert_eq!(with_interval(0.9, 0.85, 1.0), "0.9000 (0.850–1.000)");
         assert_eq!(with_bound(0.98765, 0.00012), "0.9877 ±0.0001");
+        assert_eq!(with_bound(0.98765, 0.000_012), "0.9877 ±1e-5");
     }
 
     #[test]

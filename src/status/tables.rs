@@ -73,39 +73,52 @@ pub fn version_name(version: &VersionStatus) -> &str {
 /// All models at a glance.
 pub fn models(models: &[ModelStatus], now: Timestamp) -> Table {
     let headers =
-        ["model", "task", "versions", "requests", "predictions", "joined", "pending", "targets", "last seen"];
+        ["model", "task", "targets", "last seen", "versions", "requests", "predictions", "joined", "pending"];
     let mut table = Table::new("Models", &headers);
     for model in models {
         let sum = |value: fn(&VersionStatus) -> u64| model.versions.iter().map(value).sum::<u64>();
         table.rows.push(vec![
             Cell::new(&*model.model),
             Cell::new(model.task),
+            overall(model, now),
+            seen(model.versions.iter().filter_map(|version| version.last_seen).reduce(f64::max), now),
             number(model.versions.len() as u64),
             number(sum(|version| version.requests_by_result().iter().sum())),
             number(sum(|version| version.predictions)),
             number(sum(|version| label_count(version, "joined"))),
             number(sum(|version| version.pending)),
-            overall(model, now),
-            seen(model.versions.iter().filter_map(|version| version.last_seen).reduce(f64::max), now),
         ]);
     }
     table
 }
 
-/// What the newest version of a model has to show for all targets.
+/// What the versions of a model have to show for its targets: a miss by name, else how many are met.
 fn overall(model: &ModelStatus, now: Timestamp) -> Cell {
-    let Some(newest) = versions_by_age(model).first().copied() else {
-        return Cell::absent("no request was seen yet");
-    };
-    let standings = standings(model, newest, newest.telling(), now);
-    let tally = |verdict| standings.iter().filter(|standing| standing.verdict == verdict).count();
-    let (misses, meets) = (tally(Verdict::Misses), tally(Verdict::Meets));
-    let note = format!("of {}", version_name(newest));
-    match standings.len() {
-        0 => Cell::absent("the model has no targets"),
-        _ if misses > 0 => Cell::new(format!("{misses} missed")).toned(Tone::Bad).noted(note),
-        all if meets == all => Cell::new("all met").toned(Tone::Good).noted(note),
-        all => Cell::new(format!("{meets} of {all} met, none missed")).toned(Tone::Unsure).noted(note),
+    if model.targets.is_empty() {
+        return Cell::absent("the model has no targets");
+    }
+    let (mut misses, mut meets, mut all) = (Vec::new(), 0, 0);
+    for version in versions_by_age(model) {
+        for standing in standings(model, version, version.telling(), now) {
+            all += 1;
+            match standing.verdict {
+                Verdict::Misses => {
+                    misses.push(format!("{} by {}", standing.indicator, version_name(version)))
+                }
+                Verdict::Meets => meets += 1,
+                Verdict::Unsure | Verdict::NoValue | Verdict::AlertsOnly => {}
+            }
+        }
+    }
+    match &misses[..] {
+        _ if all == 0 => Cell::absent("no request was seen yet"),
+        [] if meets == all => Cell::new("all met").toned(Tone::Good),
+        [] => Cell::new(format!("{meets} of {all} met, none missed")).toned(Tone::Unsure),
+        [only] => Cell::new(format!("missed: {only}")).toned(Tone::Bad),
+        [first, others @ ..] => {
+            let text = format!("missed: {first}, and {} more", others.len());
+            Cell::new(text).toned(Tone::Bad).noted(misses.join(", "))
+        }
     }
 }
 
@@ -123,6 +136,7 @@ pub fn versions(model: &ModelStatus, now: Timestamp) -> Table {
         "invalid",
         "expired",
         "evicted",
+        "coverage",
         "p50",
         "p99",
         "last seen",
@@ -144,12 +158,23 @@ pub fn versions(model: &ModelStatus, now: Timestamp) -> Table {
             label("invalid"),
             unlabeled("expired"),
             unlabeled("evicted"),
+            coverage(version),
             latency(version, 0.5),
             latency(version, 0.99),
             seen(version.last_seen, now),
         ]);
     }
     table
+}
+
+/// The share of settled predictions that were labelled.
+fn coverage(version: &VersionStatus) -> Cell {
+    let joined = label_count(version, "joined");
+    let settled = joined + version.unlabeled.values().sum::<u64>();
+    if settled == 0 {
+        return Cell::absent("no prediction is labelled or given up yet");
+    }
+    Cell::new(figure(joined as f64 / settled as f64))
 }
 
 fn latency(version: &VersionStatus, share: f64) -> Cell {
@@ -172,7 +197,7 @@ pub fn targets(
     now: Timestamp,
 ) -> Table {
     let caption = format!("Targets of {}, version {}", model.model, version_name(version));
-    let mut table = Table::new(caption, &["target", "wanted", "actual", "over", "state"]);
+    let mut table = Table::new(caption, &["target", "state", "wanted", "actual", "over"]);
     for standing in standings(model, version, window, now) {
         table.rows.push(target_row(&standing));
     }
@@ -201,10 +226,10 @@ fn target_row(standing: &Standing) -> Vec<Cell> {
     };
     vec![
         Cell::new(&*standing.indicator),
+        Cell::new(standing.verdict.words()).toned(tone),
         Cell::new(format!("{} {}", standing.limit.sign(), show(standing.target))),
         actual,
         Cell::new(&*standing.over),
-        Cell::new(standing.verdict.words()).toned(tone),
     ]
 }
 
@@ -359,7 +384,7 @@ pub fn logs(logs: &[LogStatus], now: Timestamp) -> Table {
         "files",
         "newest record",
     ];
-    let mut table = Table::new("Logs", &headers);
+    let mut table = Table::new("Lines of each log by what became of them", &headers);
     for log in logs {
         let rejected: u64 = log.rejected.values().sum();
         let tone = if rejected > 0 { Tone::Bad } else { Tone::Plain };
@@ -409,17 +434,17 @@ pub fn reasons(logs: &[LogStatus]) -> Table {
 /// What a `reason` of a line means, and what to look at.
 fn reason_meaning(reason: &str) -> &'static str {
     match reason {
-        "malformed" => "not in the log's format; look at `format`, `pattern`, `delimiter`",
-        "too_long" => "longer than `limits.line`",
+        "malformed" => "not in the log's format; look at format, pattern, delimiter",
+        "too_long" => "longer than limits.line",
         "invalid_utf8" => "a mapped field is not UTF-8",
-        "invalid_time" => "`fields.time` cannot be read as a time; look at its `format`",
-        "missing_model" => "`fields.model` names none",
-        "unknown_model" => "the model is not in `models`; \"*\" would take it",
-        "nothing_mapped" => "none of the mapped fields is there; look at `fields`",
-        "not_a_batch" => "`explode` does not point at an array",
-        "container" => "not as the container runtime writes; look at `container`",
+        "invalid_time" => "fields.time cannot be read as a time; look at its format",
+        "missing_model" => "fields.model names none",
+        "unknown_model" => "the model is not in models; \"*\" would take it",
+        "nothing_mapped" => "none of the mapped fields is there; look at fields",
+        "not_a_batch" => "explode does not point at an array",
+        "container" => "not as the container runtime writes; look at container",
         "encoding" => "the file is UTF-16; it has to be UTF-8",
-        "condition" => "`where` sorted it out",
+        "condition" => "where sorted it out",
         "header" => "the header of a CSV file",
         "empty" => "nothing but white space",
         _ => "",
