@@ -210,19 +210,19 @@ impl Report {
         }
     }
 
-    /// A table whose last column is a sentence: columns to the left, the sentence as long as it is.
+    /// A table whose last column is a sentence, which goes on below where it is too long.
     fn list(&mut self, table: &Table) {
         let widths = widths(table);
         for row in &table.rows {
+            let Some((sentence, columns)) = row.split_last() else { continue };
             let mut line = String::new();
-            for (column, cell) in row.iter().enumerate() {
-                let text = shortened(&clean(&cell.text), NAME_WIDTH_MAX.max(WIDTH_MAX / 2));
+            for (cell, &width) in columns.iter().zip(&widths) {
+                let text = shortened(&clean(&cell.text), NAME_WIDTH_MAX);
                 line.push_str(&text);
-                if column + 1 < row.len() {
-                    line.push_str(&padding(widths[column], &text));
-                    line.push_str(GAP);
-                }
+                line.push_str(&padding(width, &text));
+                line.push_str(GAP);
             }
+            line.push_str(&clean(&sentence.text));
             self.line(&line);
         }
     }
@@ -278,19 +278,19 @@ fn shortened(text: &str, width: usize) -> String {
 
 /// A text in lines of at most so many characters, parted at spaces where there are any.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let mut length = 0;
+    let mut lines = Vec::new();
+    let mut line = String::new();
     for word in text.split_inclusive(' ') {
-        let word_length = word.trim_end().chars().count();
-        if length > 0 && length + word_length > width {
-            lines.push("  ".to_owned());
-            length = 2;
+        let letters = word.trim_end();
+        let length = line.chars().count() + letters.chars().count();
+        if length > width && !line.trim().is_empty() {
+            lines.push(std::mem::replace(&mut line, GAP.to_owned()));
         }
-        if let Some(line) = lines.last_mut() {
-            line.push_str(&shortened(word, width - 2));
-        }
-        length += word.chars().count();
+        // The space behind a word may lie beyond the width: it is cut off with the line.
+        line.push_str(&shortened(letters, width - GAP.len()));
+        line.push_str(word.strip_prefix(letters).unwrap_or(""));
     }
+    lines.push(line);
     lines
 }
 

@@ -162,14 +162,18 @@ pub(crate) fn target(indicator: &str, class: &str, value: f64) -> Target {
 
 /// Three models of the oracle (binary, multiclass, regression) with targets, rejects and absent values.
 pub(crate) fn oracle() -> Example {
-    let read = |file: &str| {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/cases").join(file);
-        std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-    };
+    tumour(progression(digits(Example::default())))
+}
+
+fn read(file: &str) -> Vec<u8> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/cases").join(file);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn digits(example: Example) -> Example {
     let digits = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
-    let columns: Vec<String> = digits.iter().map(|digit| format!("p{digit}")).collect();
-    let scores: Vec<String> = digits.iter().map(|digit| format!("score:{digit}")).collect();
-    let mut digit_fields = vec![
+    let columns = digits.map(|digit| (format!("score:{digit}"), format!("p{digit}")));
+    let mut fields = vec![
         ("id", "id"),
         ("time", "when as %d/%b/%Y:%H:%M:%S %z"),
         ("version", "version"),
@@ -177,18 +181,68 @@ pub(crate) fn oracle() -> Example {
         ("latency", "latency"),
         ("slice:ink", "ink"),
     ];
-    digit_fields.extend(scores.iter().zip(&columns).map(|(role, path)| (&**role, &**path)));
-    let pattern = r"^(?P<at>\S+ \S+) INFO predict id=(?P<id>\S+) version=(?P<version>\S+) sex=(?P<sex>\w+) bmi=(?P<bmi>\w+) took (?P<took>\S+) -> (?P<value>\S+)$";
-    Example::default()
+    fields.extend(columns.iter().map(|(role, path)| (&**role, &**path)));
+    let labels = [("id", "id"), ("time", "at"), ("label", "digit")];
+    example
         .model("digits", multiclass(&digits, &[2, 3]), |model| {
             model.slices = vec!["ink".to_owned()];
             model.join.wait = Span::from_seconds(3 * 3600);
             model.targets = vec![target("accuracy", "", 0.9), target("recall", "3", 0.9)];
         })
+        .log("digits-predictions", "digits", csv(b';', &[]), &fields, read("digits_csv/predictions.csv"))
+        .log(
+            "digits-labels",
+            "digits",
+            csv(b',', &["digit", "at", "id"]),
+            &labels,
+            read("digits_csv/labels.csv"),
+        )
+}
+
+fn progression(example: Example) -> Example {
+    let pattern = r"^(?P<at>\S+ \S+) INFO predict id=(?P<id>\S+) version=(?P<version>\S+) sex=(?P<sex>\w+) bmi=(?P<bmi>\w+) took (?P<took>\S+) -> (?P<value>\S+)$";
+    let fields = [
+        ("zone", "Europe/Berlin"),
+        ("id", "id"),
+        ("time", "at"),
+        ("version", "version"),
+        ("prediction", "value"),
+        ("latency", "took"),
+        ("slice:sex", "sex"),
+        ("slice:bmi", "bmi"),
+    ];
+    let labels = [("id", "id"), ("time", "at"), ("label", "outcome")];
+    let format = Format::Regex { pattern: regex::bytes::Regex::new(pattern).unwrap() };
+    example
         .model("progression", Task::Regression, |model| {
             model.slices = vec!["sex".to_owned(), "bmi".to_owned()];
             model.targets = vec![target("mae", "", 40.0), target("availability", "", 0.999)];
         })
+        .log(
+            "progression-predictions",
+            "progression",
+            format,
+            &fields,
+            read("diabetes_regex/predictions.log"),
+        )
+        .log("progression-labels", "progression", Format::Logfmt, &labels, read("diabetes_regex/labels.log"))
+}
+
+fn tumour(example: Example) -> Example {
+    let fields = [
+        ("id", "request.id"),
+        ("time", "ts"),
+        ("version", r#"deployment["model.version"]"#),
+        ("prediction", "outputs[0].data[0]"),
+        ("score", "outputs[1].data[0]"),
+        ("latency", "latency_ms"),
+        ("status", "http.status"),
+        ("slice:radius", r#"features["radius.tercile"]"#),
+        ("where", "kind is inference"),
+    ];
+    let labels = [("id", "id"), ("time", "at"), ("label", "malignant")];
+    let content = read("breast_cancer_json/predictions.jsonl");
+    example
         .model("tumour", binary(), |model| {
             model.slices = vec!["radius".to_owned()];
             model.targets = vec![
@@ -197,67 +251,8 @@ pub(crate) fn oracle() -> Example {
                 target("latency_p99", "", 0.25),
             ];
         })
-        .log(
-            "digits-predictions",
-            "digits",
-            csv(b';', &[]),
-            &digit_fields,
-            read("digits_csv/predictions.csv"),
-        )
-        .log(
-            "digits-labels",
-            "digits",
-            csv(b',', &["digit", "at", "id"]),
-            &[("id", "id"), ("time", "at"), ("label", "digit")],
-            read("digits_csv/labels.csv"),
-        )
-        .log(
-            "progression-predictions",
-            "progression",
-            Format::Regex { pattern: regex::bytes::Regex::new(pattern).unwrap() },
-            &[
-                ("zone", "Europe/Berlin"),
-                ("id", "id"),
-                ("time", "at"),
-                ("version", "version"),
-                ("prediction", "value"),
-                ("latency", "took"),
-                ("slice:sex", "sex"),
-                ("slice:bmi", "bmi"),
-            ],
-            read("diabetes_regex/predictions.log"),
-        )
-        .log(
-            "progression-labels",
-            "progression",
-            Format::Logfmt,
-            &[("id", "id"), ("time", "at"), ("label", "outcome")],
-            read("diabetes_regex/labels.log"),
-        )
-        .log(
-            "tumour-predictions",
-            "tumour",
-            Format::Json,
-            &[
-                ("id", "request.id"),
-                ("time", "ts"),
-                ("version", r#"deployment["model.version"]"#),
-                ("prediction", "outputs[0].data[0]"),
-                ("score", "outputs[1].data[0]"),
-                ("latency", "latency_ms"),
-                ("status", "http.status"),
-                ("slice:radius", r#"features["radius.tercile"]"#),
-                ("where", "kind is inference"),
-            ],
-            read("breast_cancer_json/predictions.jsonl"),
-        )
-        .log(
-            "tumour-labels",
-            "tumour",
-            csv(b',', &[]),
-            &[("id", "id"), ("time", "at"), ("label", "malignant")],
-            read("breast_cancer_json/labels.csv"),
-        )
+        .log("tumour-predictions", "tumour", Format::Json, &fields, content)
+        .log("tumour-labels", "tumour", csv(b',', &[]), &labels, read("breast_cancer_json/labels.csv"))
 }
 
 fn model(name: &str, task: Task) -> monitor::Config {

@@ -145,3 +145,12 @@ fn the_json_is_the_same_every_time_and_ends_a_line() {
     assert_eq!(one, other);
     assert!(one.ends_with(b"}\n"));
 }
+
+#[test]
+fn a_long_line_goes_on_below() {
+    let word = "x".repeat(200);
+    assert_eq!(wrapped("one two three", 8), ["one two ", "  three"]);
+    assert_eq!(wrapped("", 8), [""]);
+    assert_eq!(wrapped(&word, 8), ["xxxxx…"]);
+    assert_eq!(wrapped("abcdefgh i", 8), ["abcde… i"]);
+}

@@ -25,7 +25,15 @@ pub fn with_interval(value: f64, lower: f64, upper: f64) -> String {
 
 /// A value and how far the true one can be from it.
 pub fn with_bound(value: f64, bound: f64) -> String {
-    let bound = if bound < 1e-4 { format!("{bound:.0e}") } else { format!("{bound:.4}") };
+    // Rounded up: a bound that is shown too low is none.
+    let bound = match bound {
+        0.0 => "0".to_owned(),
+        bound if bound < 1e-3 => {
+            let unit = 10f64.powf(bound.log10().floor());
+            format!("{:.0e}", (bound / unit).ceil() * unit)
+        }
+        bound => format!("{:.3}", (bound * 1e3).ceil() / 1e3),
+    };
     format!("{} ±{bound}", figure(value))
 }
 
@@ -34,7 +42,7 @@ pub fn count(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -111,8 +119,9 @@ mod tests {
             assert_eq!(figure(value), text);
         }
         assert_eq!(with_interval(0.9, 0.85, 1.0), "0.9000 (0.850–1.000)");
-        assert_eq!(with_bound(0.98765, 0.00012), "0.9877 ±0.0001");
-        assert_eq!(with_bound(0.98765, 0.000_012), "0.9877 ±1e-5");
+        for (bound, text) in [(0.0, "0"), (0.00012, "2e-4"), (0.0019, "0.002"), (0.95e-4, "1e-4")] {
+            assert_eq!(with_bound(0.98765, bound), format!("0.9877 ±{text}"));
+        }
     }
 
     #[test]

@@ -1,59 +1,14 @@
 //! The tables that the status comes to: what the page and the report show, in the order they show it.
 
-use super::figure::{age, bytes, count, duration, figure, instant, with_bound, with_interval};
+mod quality;
+
+pub use quality::{averages, classes, slices, windows};
+
+use super::figure::{age, bytes, count, duration, figure, instant, with_interval};
 use super::table::{Cell, Table, Tone};
 use super::target::{Standing, Verdict, standings};
 use super::{LogStatus, ModelStatus, VersionStatus, WindowStatus};
 use crate::time::Timestamp;
-use std::collections::BTreeMap;
-
-type Values = BTreeMap<&'static str, f64>;
-
-/// Where a measure of a window is found.
-#[derive(Clone, Copy)]
-enum Place {
-    Value(&'static str),
-    /// The mean over classes, and its name among the absent values.
-    Macro(&'static str, &'static str),
-    TopK(u32),
-}
-
-const CLASSIFIER: [(&str, Place); 14] = [
-    ("label coverage", Place::Value("label_coverage")),
-    ("accuracy", Place::Value("accuracy")),
-    ("balanced accuracy", Place::Value("balanced_accuracy")),
-    ("precision (macro)", Place::Macro("precision", "precision_average")),
-    ("recall (macro)", Place::Macro("recall", "recall_average")),
-    ("F1 (macro)", Place::Macro("f1", "f1_average")),
-    ("specificity (macro)", Place::Macro("specificity", "specificity_average")),
-    ("MCC", Place::Value("mcc")),
-    ("Cohen's kappa", Place::Value("cohen_kappa")),
-    ("ROC AUC", Place::Value("roc_auc")),
-    ("PR AUC", Place::Value("pr_auc")),
-    ("log loss", Place::Value("log_loss")),
-    ("Brier score", Place::Value("brier_score")),
-    ("calibration error", Place::Value("calibration_error")),
-];
-
-const REGRESSION: [(&str, Place); 7] = [
-    ("label coverage", Place::Value("label_coverage")),
-    ("MAE", Place::Value("mae")),
-    ("RMSE", Place::Value("rmse")),
-    ("bias", Place::Value("bias")),
-    ("R²", Place::Value("r2")),
-    ("MAPE", Place::Value("mape")),
-    ("MSE", Place::Value("mse")),
-];
-
-/// Columns of the table of classes.
-const OF_CLASS: [(&str, &str); 6] = [
-    ("precision", "precision"),
-    ("recall", "recall"),
-    ("F1", "f1"),
-    ("specificity", "specificity"),
-    ("ROC AUC", "roc_auc"),
-    ("PR AUC", "pr_auc"),
-];
 
 /// The versions of a model, the one that was seen last first.
 pub fn versions_by_age(model: &ModelStatus) -> Vec<&VersionStatus> {
@@ -95,7 +50,7 @@ pub fn models(models: &[ModelStatus], now: Timestamp) -> Table {
 /// What the versions of a model have to show for its targets: a miss by name, else how many are met.
 fn overall(model: &ModelStatus, now: Timestamp) -> Cell {
     if model.targets.is_empty() {
-        return Cell::absent("the model has no targets");
+        return Cell::absent("targets: the model has none");
     }
     let (mut misses, mut meets, mut all) = (Vec::new(), 0, 0);
     for version in versions_by_age(model) {
@@ -111,7 +66,7 @@ fn overall(model: &ModelStatus, now: Timestamp) -> Cell {
         }
     }
     match &misses[..] {
-        _ if all == 0 => Cell::absent("no request was seen yet"),
+        _ if all == 0 => Cell::absent("targets: no request was seen yet"),
         [] if meets == all => Cell::new("all met").toned(Tone::Good),
         [] => Cell::new(format!("{meets} of {all} met, none missed")).toned(Tone::Unsure),
         [only] => Cell::new(format!("missed: {only}")).toned(Tone::Bad),
@@ -126,6 +81,7 @@ fn overall(model: &ModelStatus, now: Timestamp) -> Cell {
 pub fn versions(model: &ModelStatus, now: Timestamp) -> Table {
     let headers = [
         "version",
+        "last seen",
         "requests",
         "failed",
         "predictions",
@@ -139,7 +95,6 @@ pub fn versions(model: &ModelStatus, now: Timestamp) -> Table {
         "coverage",
         "p50",
         "p99",
-        "last seen",
     ];
     let mut table = Table::new(format!("Versions of {}, since the start", model.model), &headers);
     for version in versions_by_age(model) {
@@ -148,6 +103,7 @@ pub fn versions(model: &ModelStatus, now: Timestamp) -> Table {
         let label = |result| number(label_count(version, result));
         table.rows.push(vec![
             Cell::new(version_name(version)),
+            seen(version.last_seen, now),
             number(ok + failed),
             number(failed),
             number(version.predictions),
@@ -161,7 +117,6 @@ pub fn versions(model: &ModelStatus, now: Timestamp) -> Table {
             coverage(version),
             latency(version, 0.5),
             latency(version, 0.99),
-            seen(version.last_seen, now),
         ]);
     }
     table
@@ -172,19 +127,21 @@ fn coverage(version: &VersionStatus) -> Cell {
     let joined = label_count(version, "joined");
     let settled = joined + version.unlabeled.values().sum::<u64>();
     if settled == 0 {
-        return Cell::absent("no prediction is labelled or given up yet");
+        return Cell::absent("coverage: no prediction is labelled or given up yet");
     }
     Cell::new(figure(joined as f64 / settled as f64))
 }
 
 fn latency(version: &VersionStatus, share: f64) -> Cell {
-    let Some(latency) = &version.latency else { return Cell::absent("no log of the model maps latency") };
+    let Some(latency) = &version.latency else {
+        return Cell::absent("p50, p99: no log of the model maps latency");
+    };
     match latency.quantile_bound(share) {
         Some(seconds) => Cell::new(format!("≤ {}", duration(seconds))),
-        None if latency.count == 0 => Cell::absent("no request had a latency"),
+        None if latency.count == 0 => Cell::absent("p50, p99: no request had a latency"),
         None => match latency.buckets.last() {
             Some(bucket) => Cell::new(format!("> {}", duration(bucket.at_most))),
-            None => Cell::absent("the histogram has no bounds"),
+            None => Cell::absent("p50, p99: the histogram has no bounds"),
         },
     }
 }
@@ -233,143 +190,6 @@ fn target_row(standing: &Standing) -> Vec<Cell> {
     ]
 }
 
-/// The windows of a version over everything, a row for each measure.
-pub fn windows(model: &ModelStatus, version: &VersionStatus, windows: &[&WindowStatus]) -> Table {
-    let caption = format!("Windows of {}, version {}", model.model, version_name(version));
-    let mut headers = vec!["measure"];
-    headers.extend(windows.iter().map(|window| &*window.window));
-    let mut table = Table::new(caption, &headers);
-    let mut row = vec![Cell::new("samples")];
-    row.extend(windows.iter().map(|window| number(window.samples)));
-    table.rows.push(row);
-    let fixed: &[(&str, Place)] = if model.task == "regression" { &REGRESSION } else { &CLASSIFIER };
-    for &(name, place) in fixed {
-        push_measure(&mut table, name, place, windows);
-    }
-    let mut top: Vec<u32> = windows.iter().flat_map(|window| window.top_k_accuracy.keys().copied()).collect();
-    top.sort_unstable();
-    top.dedup();
-    for k in top {
-        push_measure(&mut table, &format!("top-{k} accuracy"), Place::TopK(k), windows);
-    }
-    table
-}
-
-/// A measure that the model does not have at all has no row.
-fn push_measure(table: &mut Table, name: &str, place: Place, windows: &[&WindowStatus]) {
-    let cells: Vec<Option<Cell>> = windows.iter().map(|window| measure(window, place)).collect();
-    if cells.iter().all(Option::is_none) {
-        return;
-    }
-    let mut row = vec![Cell::new(name)];
-    row.extend(cells.into_iter().map(|cell| cell.unwrap_or_else(|| Cell::absent(NO_SAMPLE))));
-    table.rows.push(row);
-}
-
-const NO_SAMPLE: &str = "no labelled prediction in the window";
-
-fn measure(window: &WindowStatus, place: Place) -> Option<Cell> {
-    let (values, name, absent) = match place {
-        Place::Value(name) => (Some(&window.values), name, name),
-        Place::Macro(name, absent) => (window.averages.get("macro"), name, absent),
-        Place::TopK(k) => return window.top_k_accuracy.get(&k).map(|&value| Cell::new(figure(value))),
-    };
-    let known = values.and_then(|values| value_cell(values, name));
-    known.or_else(|| window.absent.get(absent).map(|&reason| Cell::absent(reason)))
-}
-
-/// A value with its interval or bound, where it has one.
-fn value_cell(values: &Values, name: &str) -> Option<Cell> {
-    let value = *values.get(name)?;
-    let end = |suffix: &str| {
-        values.iter().find(|(key, _)| key.strip_prefix(name) == Some(suffix)).map(|(_, &value)| value)
-    };
-    let text = match (end("_lower"), end("_upper"), end("_error_bound")) {
-        (Some(lower), Some(upper), _) => with_interval(value, lower, upper),
-        (_, _, Some(bound)) => with_bound(value, bound),
-        _ => figure(value),
-    };
-    Some(Cell::new(text))
-}
-
-/// The classes of one window.
-pub fn classes(model: &ModelStatus, version: &VersionStatus, window: &WindowStatus) -> Table {
-    let caption =
-        format!("Classes of {}, version {}, window {}", model.model, version_name(version), window.window);
-    let ranked = window.classes.values().any(|values| values.contains_key("roc_auc"));
-    let columns = &OF_CLASS[..if ranked { OF_CLASS.len() } else { 4 }];
-    let mut headers = vec!["class"];
-    headers.extend(columns.iter().map(|(header, _)| *header));
-    let mut table = Table::new(caption, &headers);
-    for (class, values) in &window.classes {
-        let mut row = vec![Cell::new(&**class)];
-        row.extend(columns.iter().map(|&(_, name)| {
-            value_cell(values, name).unwrap_or_else(|| Cell::absent(why_class_lacks(name)))
-        }));
-        table.rows.push(row);
-    }
-    table
-}
-
-fn why_class_lacks(name: &str) -> &'static str {
-    match name {
-        "precision" => "precision: the class was never predicted in the window",
-        "recall" => "recall: no label of the window is of the class",
-        "f1" => "F1: the class was neither predicted nor a label in the window",
-        "specificity" => "specificity: every label of the window is of the class",
-        _ => "AUC: it takes scores, and labels of the class and of others",
-    }
-}
-
-/// The averages over classes of one window.
-pub fn averages(model: &ModelStatus, version: &VersionStatus, window: &WindowStatus) -> Table {
-    let caption = format!(
-        "Averages over classes of {}, version {}, window {}",
-        model.model,
-        version_name(version),
-        window.window
-    );
-    let columns = &OF_CLASS[..4];
-    let mut headers = vec!["average"];
-    headers.extend(columns.iter().map(|(header, _)| *header));
-    let mut table = Table::new(caption, &headers);
-    for (average, values) in &window.averages {
-        let mut row = vec![Cell::new(*average)];
-        row.extend(columns.iter().map(|&(_, name)| {
-            value_cell(values, name).unwrap_or_else(|| Cell::absent("no class of the window has it"))
-        }));
-        table.rows.push(row);
-    }
-    table
-}
-
-/// The slices of a version; `windows` are the names of the columns.
-pub fn slices(model: &ModelStatus, version: &VersionStatus, windows: &[&WindowStatus]) -> Table {
-    let (name, header) = if model.task == "regression" { ("mae", "MAE") } else { ("accuracy", "accuracy") };
-    let caption = format!("Slices of {}, version {}: {header}", model.model, version_name(version));
-    let mut headers = vec!["slice".to_owned()];
-    for window in windows {
-        headers.push(format!("samples {}", window.window));
-        headers.push(format!("{header} {}", window.window));
-    }
-    let mut table = Table { caption, headers, rows: Vec::new() };
-    let mut by_slice: BTreeMap<&str, BTreeMap<&str, &WindowStatus>> = BTreeMap::new();
-    for window in version.windows.iter().filter(|window| window.slice != super::WHOLE) {
-        by_slice.entry(&window.slice).or_default().insert(&window.window, window);
-    }
-    for (slice, found) in by_slice {
-        let mut row = vec![Cell::new(slice)];
-        for window in windows {
-            let found = found.get(&*window.window);
-            row.push(number(found.map_or(0, |window| window.samples)));
-            let value = found.and_then(|window| value_cell(&window.values, name));
-            row.push(value.unwrap_or_else(|| Cell::absent(NO_SAMPLE)));
-        }
-        table.rows.push(row);
-    }
-    table
-}
-
 /// What became of the lines of every log.
 pub fn logs(logs: &[LogStatus], now: Timestamp) -> Table {
     let headers = [
@@ -400,7 +220,7 @@ pub fn logs(logs: &[LogStatus], now: Timestamp) -> Table {
             Cell::new(log.lag_seconds.map_or_else(String::new, duration)),
             Cell::new(files.join(", ")),
             match log.last_record {
-                None => Cell::absent("no record with a time was read yet"),
+                None => Cell::absent("newest record: none with a time was read yet"),
                 time => seen(time, now),
             },
         ]);
@@ -462,7 +282,7 @@ fn number(value: u64) -> Cell {
 fn seen(time: Option<f64>, now: Timestamp) -> Cell {
     match time {
         Some(time) => Cell::new(age(time, now)).noted(instant(time)),
-        None => Cell::absent("no request had a time"),
+        None => Cell::absent("last seen: no request with a time yet"),
     }
 }
 

@@ -18,13 +18,25 @@ struct Family {
     samples: Vec<Sample>,
 }
 
+type OwnLabels = Vec<(String, String)>;
+
+/// Values as they were written.
+#[derive(Debug)]
+struct Exemplar {
+    labels: OwnLabels,
+    value: String,
+    time: Option<String>,
+}
+
+/// What is open while a histogram is read: its labels, the last bound, the count up to there.
+type Open<'a> = (&'a [(String, String)], f64, u64);
+
 #[derive(Debug)]
 struct Sample {
     name: String,
-    labels: Vec<(String, String)>,
+    labels: OwnLabels,
     value: String,
-    /// Labels, value and time, as written.
-    exemplar: Option<(Vec<(String, String)>, String, Option<String>)>,
+    exemplar: Option<Exemplar>,
 }
 
 /// The rest of a line that is being read.
@@ -100,7 +112,7 @@ fn sample(line: &str) -> Sample {
         let labels = line.labels();
         line.expect(" ");
         let value = line.until(&[' ']).to_owned();
-        (labels, value, line.eat(" ").then(|| line.until(&[' ']).to_owned()))
+        Exemplar { labels, value, time: line.eat(" ").then(|| line.until(&[' ']).to_owned()) }
     });
     assert_eq!(line.0, "", "after {name}");
     Sample { name, labels, value, exemplar }
@@ -161,7 +173,7 @@ fn check(families: &[Family], format: Format) {
 }
 
 fn check_exemplar(sample: &Sample, suffix: &str, format: Format) {
-    let Some((labels, value, time)) = &sample.exemplar else { return };
+    let Some(Exemplar { labels, value, time }) = &sample.exemplar else { return };
     assert_eq!((suffix, format), ("_bucket", Format::OpenMetrics));
     let characters: usize =
         labels.iter().map(|(name, value)| name.chars().count() + value.chars().count()).sum();
@@ -178,7 +190,7 @@ fn bound(sample: &Sample) -> f64 {
 
 /// Buckets ascend, add up, end at infinity, and agree with the count; sum and count follow them.
 fn check_buckets(family: &Family, format: Format) {
-    let mut open: Option<(&[(String, String)], f64, u64)> = None;
+    let mut open: Option<Open<'_>> = None;
     let mut count = None;
     for sample in &family.samples {
         if sample.name.ends_with("_bucket") {
@@ -423,7 +435,7 @@ fn an_exemplar_longer_than_the_format_allows_is_not_shown() {
         .iter()
         .flat_map(|family| &family.samples)
         .filter_map(|sample| sample.exemplar.as_ref())
-        .map(|(labels, ..)| labels[0].1.chars().count())
+        .map(|exemplar| exemplar.labels[0].1.chars().count())
         .collect();
     // `trace_id` has 8 characters, so 120 are left; 121 and 200 are too long.
     assert_eq!(exemplars, [1, 119, 120]);

@@ -340,7 +340,7 @@ fn a_waiting_prediction_takes_at_most_80_bytes_beside_its_slices_and_scores() {
                 unreachable!("nothing leaves before the table is full");
             });
             // Below some thousands the smallest allocations weigh in.
-            if join.len() >= 5000 && (join.len() % 1000 == 0 || join.len() % 1024 == 1) {
+            if join.len() >= 5000 && (join.len().is_multiple_of(1000) || join.len() % 1024 == 1) {
                 let bytes = join.heap_bytes();
                 // The columns beside the entry are grown by an eighth ahead, as the entries are.
                 let ahead = (2 * slice_count + 8 * score_count).div_ceil(8);
