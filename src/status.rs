@@ -3,12 +3,21 @@
 //!
 //! Invariant: names, counts and values only; nothing of a record but what the metrics show too.
 
-use crate::gauge::{self, Averaged, Scalar, WindowValues};
+pub mod figure;
+pub mod table;
+pub mod tables;
+pub mod target;
+mod window;
+
+pub use window::WindowStatus;
+
+use crate::accumulator::histogram::Histogram;
+use crate::event::mapping::Role;
+use crate::gauge;
 use crate::monitor::tally::{LabelResult, Unlabeled};
 use crate::monitor::version::Version;
 use crate::monitor::{Monitor, Task};
 use crate::pipeline::{LogTally, State};
-use crate::score::Average;
 use crate::time::Timestamp;
 use crate::verdict::{Ignore, Reject};
 use serde::Serialize;
@@ -28,6 +37,9 @@ pub struct Status {
 pub struct ModelStatus {
     pub model: String,
     pub task: &'static str,
+    /// Binary: the class that values without a class are about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub positive: Option<String>,
     pub targets: Vec<TargetStatus>,
     /// Labels whose version is not known, by result.
     pub labels: BTreeMap<&'static str, u64>,
@@ -52,6 +64,9 @@ pub struct VersionStatus {
     pub first_seen: Option<f64>,
     pub last_seen: Option<f64>,
     pub requests: Vec<RequestCount>,
+    /// `None` where no log of the model maps latency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency: Option<LatencyStatus>,
     pub predictions: u64,
     /// By class; empty for regression.
     pub predictions_by_class: BTreeMap<String, u64>,
@@ -71,29 +86,29 @@ pub struct RequestCount {
     pub count: u64,
 }
 
+/// How long requests took, since the version was first seen.
+#[derive(Serialize, Debug)]
+pub struct LatencyStatus {
+    pub count: u64,
+    /// Seconds.
+    pub sum: f64,
+    pub buckets: Vec<BucketStatus>,
+}
+
+/// Requests that took at most so long, those of the buckets before included.
+#[derive(Serialize, Debug)]
+pub struct BucketStatus {
+    /// Seconds.
+    pub at_most: f64,
+    pub count: u64,
+}
+
 #[derive(Serialize, Debug)]
 pub struct OutcomeCount {
     pub predicted: String,
     pub actual: String,
     pub correct: bool,
     pub count: u64,
-}
-
-#[derive(Serialize, Debug)]
-pub struct WindowStatus {
-    pub window: String,
-    pub slice: String,
-    pub samples: u64,
-    /// Values by name, as in the metrics without `inference_` and unit; those that are undefined are not here.
-    pub values: BTreeMap<&'static str, f64>,
-    /// Names of values of this task that are undefined, and why.
-    pub absent: BTreeMap<&'static str, &'static str>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub classes: BTreeMap<String, BTreeMap<&'static str, f64>>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub averages: BTreeMap<&'static str, BTreeMap<&'static str, f64>>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub top_k_accuracy: BTreeMap<u32, f64>,
 }
 
 #[derive(Serialize, Debug)]
@@ -105,58 +120,27 @@ pub struct LogStatus {
     /// By reason, those that occurred.
     pub rejected: BTreeMap<&'static str, u64>,
     pub ignored: BTreeMap<&'static str, u64>,
+    /// Mapped fields that records lacked, and that could not be used, by field; those that occurred.
+    pub missing_values: BTreeMap<&'static str, u64>,
+    pub invalid_values: BTreeMap<&'static str, u64>,
+    /// Bytes that are written and not read yet; `None` where files are not followed (replay).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag_bytes: Option<u64>,
+    /// How long the oldest of them have waited, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag_seconds: Option<f64>,
+    /// Files by state.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<&'static str, u64>,
     /// Event time of the newest record, in seconds since the epoch.
     pub last_record: Option<f64>,
 }
 
-/// A value that a window has one of: its name and why it can be absent.
-struct Named {
-    scalar: Scalar,
-    name: &'static str,
-    absent: &'static str,
-    /// Slices have it too.
-    in_slices: bool,
-}
+/// Samples at which the interval of a ratio of 0.9 is ±6 points; with fewer, nearly any target is within it.
+const TELLING_SAMPLES: u64 = 100;
 
-const NO_SAMPLE: &str = "no labelled prediction in the window";
-const NO_SCORES: &str = "no labelled prediction with the scores it takes, or a score outside 0..1";
-
-const COVERAGE: Named = named(Scalar::Coverage, "label_coverage", "nothing was settled in the window", false);
-
-const CLASSIFIER: &[Named] = &[
-    named(Scalar::Accuracy, "accuracy", NO_SAMPLE, true),
-    named(Scalar::AccuracyLower, "accuracy_lower", NO_SAMPLE, true),
-    named(Scalar::AccuracyUpper, "accuracy_upper", NO_SAMPLE, true),
-    named(Scalar::BalancedAccuracy, "balanced_accuracy", NO_SAMPLE, false),
-    named(Scalar::Mcc, "mcc", "all labels or all predictions are of one class", false),
-    named(Scalar::CohenKappa, "cohen_kappa", "all labels and predictions are of one class", false),
-];
-
-const SCORED: &[Named] = &[
-    named(Scalar::LogLoss, "log_loss", NO_SCORES, false),
-    named(Scalar::BrierScore, "brier_score", NO_SCORES, false),
-    named(Scalar::CalibrationError, "calibration_error", NO_SCORES, false),
-];
-
-const REGRESSION: &[Named] = &[
-    named(Scalar::Mae, "mae", NO_SAMPLE, true),
-    named(Scalar::Rmse, "rmse", NO_SAMPLE, true),
-    named(Scalar::Bias, "bias", NO_SAMPLE, true),
-    named(Scalar::Mse, "mse", NO_SAMPLE, false),
-    named(Scalar::Mape, "mape", "no label in the window that is not 0", false),
-    named(Scalar::R2, "r2", "fewer than two different labels in the window", false),
-];
-
-const AVERAGED: [(Averaged, &str); 4] = [
-    (Averaged::Precision, "precision"),
-    (Averaged::Recall, "recall"),
-    (Averaged::F1, "f1"),
-    (Averaged::Specificity, "specificity"),
-];
-
-const fn named(scalar: Scalar, name: &'static str, absent: &'static str, in_slices: bool) -> Named {
-    Named { scalar, name, absent, in_slices }
-}
+/// The `slice` of a window over everything.
+const WHOLE: &str = "all";
 
 // === impl Status ===
 
@@ -182,6 +166,10 @@ impl ModelStatus {
         Self {
             model: monitor.name().to_owned(),
             task: config.task.name(),
+            positive: match &config.task {
+                Task::Binary { positive, .. } => Some(positive.clone()),
+                Task::Multiclass { .. } | Task::Regression => None,
+            },
             targets: targets.collect(),
             labels: occurred(LabelResult::ALL, LabelResult::name, monitor.labels()),
             labels_waiting: monitor.join().labels_waiting() as u64,
@@ -201,6 +189,7 @@ impl VersionStatus {
             first_seen: seconds(version.first_seen),
             last_seen: seconds(version.last_seen),
             requests: requests(monitor, version),
+            latency: monitor.config().maps_latency.then(|| LatencyStatus::new(&version.latency.histogram)),
             predictions: version.predictions_total,
             predictions_by_class: by_class
                 .filter(|&(_, &count)| classifies && count > 0)
@@ -214,81 +203,44 @@ impl VersionStatus {
             windows: windows.iter().map(|values| WindowStatus::new(monitor, values)).collect(),
         }
     }
+
+    /// The windows over everything, the shortest first and `all` last.
+    pub fn whole(&self) -> impl Iterator<Item = &WindowStatus> {
+        self.windows.iter().filter(|window| window.slice == WHOLE)
+    }
+
+    /// The window that says most of now: the shortest over everything with enough samples to tell, else the
+    /// longest that has one.
+    pub fn telling(&self) -> Option<&WindowStatus> {
+        let enough = self.whole().find(|window| window.samples >= TELLING_SAMPLES);
+        enough.or_else(|| self.whole().filter(|window| window.samples > 0).last())
+    }
+
+    /// Requests that did not fail, and that did.
+    pub fn requests_by_result(&self) -> [u64; 2] {
+        let count =
+            |result| self.requests.iter().filter(|one| one.result == result).map(|one| one.count).sum();
+        [count("ok"), count("failed")]
+    }
 }
 
-impl WindowStatus {
-    fn new(monitor: &Monitor, values: &WindowValues) -> Self {
-        let mut new = Self {
-            window: values.window_name(),
-            slice: values.slice_name(monitor),
-            samples: values.samples,
-            values: BTreeMap::new(),
-            absent: BTreeMap::new(),
-            classes: BTreeMap::new(),
-            averages: BTreeMap::new(),
-            top_k_accuracy: BTreeMap::new(),
-        };
-        let config = monitor.config();
-        if config.expects_labels {
-            new.put(values, &COVERAGE);
+impl LatencyStatus {
+    fn new(histogram: &Histogram) -> Self {
+        let mut count = 0;
+        let mut buckets = Vec::new();
+        for (&at_most, &within) in histogram.bounds().iter().zip(histogram.counts()) {
+            count += within;
+            buckets.push(BucketStatus { at_most, count });
         }
-        match config.task {
-            Task::Regression => REGRESSION.iter().for_each(|one| new.put(values, one)),
-            Task::Binary { .. } | Task::Multiclass { .. } => {
-                CLASSIFIER.iter().for_each(|one| new.put(values, one));
-                if config.maps_score {
-                    SCORED.iter().for_each(|one| new.put(values, one));
-                }
-                new.put_classes(monitor, values);
-            }
-        }
-        new
+        Self { count: histogram.count(), sum: histogram.sum(), buckets }
     }
 
-    fn put(&mut self, values: &WindowValues, one: &Named) {
-        let value = values.scalar(one.scalar);
-        if !value.is_nan() {
-            self.values.insert(one.name, value);
-        } else if values.slice.is_none() || one.in_slices {
-            self.absent.insert(one.name, one.absent);
-        }
-    }
-
-    fn put_classes(&mut self, monitor: &Monitor, values: &WindowValues) {
-        let class_name = |id| monitor.classes().vocabulary().name(id).to_owned();
-        for class in &values.classes {
-            let named = [
-                ("precision", class.precision[0]),
-                ("precision_lower", class.precision[1]),
-                ("precision_upper", class.precision[2]),
-                ("recall", class.recall[0]),
-                ("recall_lower", class.recall[1]),
-                ("recall_upper", class.recall[2]),
-                ("f1", class.f1),
-                ("specificity", class.specificity),
-            ];
-            self.classes.insert(class_name(class.class), defined(named));
-        }
-        for ranking in &values.rankings {
-            let named = [
-                ("roc_auc", ranking.roc_auc[0]),
-                ("roc_auc_error_bound", ranking.roc_auc[1]),
-                ("pr_auc", ranking.pr_auc[0]),
-                ("pr_auc_error_bound", ranking.pr_auc[1]),
-            ];
-            match ranking.class {
-                None => self.values.extend(defined(named)),
-                Some(class) => self.classes.entry(class_name(class)).or_default().extend(defined(named)),
-            }
-        }
-        for average in Average::ALL {
-            let averages = AVERAGED.map(|(averaged, name)| (name, values.average(averaged, average)));
-            let averages = defined(averages);
-            if !averages.is_empty() {
-                self.averages.insert(average.name(), averages);
-            }
-        }
-        self.top_k_accuracy = values.top_k.iter().copied().filter(|(_, value)| !value.is_nan()).collect();
+    /// The lowest bound, in seconds, that at least this share of the requests kept; `None` where there were
+    /// none or the share is above all bounds.
+    pub fn quantile_bound(&self, share: f64) -> Option<f64> {
+        let wanted = share * self.count as f64;
+        let bucket = self.buckets.iter().find(|bucket| bucket.count as f64 >= wanted);
+        bucket.filter(|_| self.count > 0).map(|bucket| bucket.at_most)
     }
 }
 
@@ -301,6 +253,11 @@ impl LogStatus {
             bytes: log.bytes,
             rejected: occurred(Reject::ALL, Reject::name, &log.rejected),
             ignored: occurred(Ignore::ALL, Ignore::name, &log.ignored),
+            missing_values: occurred(Role::ALL, Role::name, &Role::ALL.map(|role| log.values.missing(role))),
+            invalid_values: occurred(Role::ALL, Role::name, &Role::ALL.map(|role| log.values.invalid(role))),
+            lag_bytes: None,
+            lag_seconds: None,
+            files: BTreeMap::new(),
             last_record: seconds(log.last_record),
         }
     }
@@ -349,10 +306,6 @@ fn occurred<T: Copy, const N: usize>(
         .filter(|&(_, &count)| count > 0)
         .map(|(one, &count)| (name(one), count))
         .collect()
-}
-
-fn defined<const N: usize>(values: [(&'static str, f64); N]) -> BTreeMap<&'static str, f64> {
-    values.into_iter().filter(|(_, value)| !value.is_nan()).collect()
 }
 
 /// Seconds since the epoch; `None` for the marks of no time at either end.

@@ -264,3 +264,6 @@ fn push_escaped(out: &mut Vec<u8>, text: &str, quotes: bool) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

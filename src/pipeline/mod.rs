@@ -3,6 +3,8 @@
 //! One thread owns the streams; `State` is what it shares with whoever serves it. Invariant: only this
 //! module changes a state, a batch at a time, under one lock.
 
+#[cfg(test)]
+pub(crate) mod example;
 pub mod intake;
 pub mod live;
 pub mod replay;
