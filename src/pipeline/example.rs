@@ -2,6 +2,8 @@
 //!
 //! Not the configuration: fields are named by hand, so that these tests do not depend on how a file is read.
 
+use crate::source::once::Once;
+use std::path::Path;
 use super::replay::{self, Input};
 use super::{Config, State, StreamConfig};
 use crate::event::{self, Fields, LatencyField, ModelName, TimeField, Unit};
@@ -133,8 +135,7 @@ impl Example {
         for (stream, (config, content)) in self.logs.into_iter().enumerate() {
             inputs.push(Input {
                 stream,
-                name: config.name.clone(),
-                reader: Box::new(std::io::Cursor::new(content)),
+                source: Box::new(Once::new(std::io::Cursor::new(content), Path::new(&config.name))),
             });
             streams.push(config);
         }
@@ -266,6 +267,7 @@ fn model(name: &str, task: Task) -> monitor::Config {
         scored: Vec::new(),
         maps_score: false,
         maps_latency: false,
+        maps_version: true,
         expects_labels: false,
         join: join::Config {
             wait: Span::from_seconds(2 * 3600),
