@@ -60,6 +60,14 @@ def get(url, headers=None):
         raise urllib.error.URLError(f"{url}: {error.code}: {error.read().decode(errors='replace')}") from error
 
 
+def lint(exposition):
+    """What `promtool check metrics` says of a text exposition: (status, output), and (0, "") where it finds nothing."""
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"], input=exposition, capture_output=True, text=True, timeout=30, check=False
+    )
+    return checked.returncode, checked.stdout + checked.stderr
+
+
 class Program:
     """A child process in a group of its own, its output in a file."""
 

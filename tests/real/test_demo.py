@@ -7,7 +7,7 @@ import tempfile
 import unittest
 
 from check_dashboards import defaults, expand, queries, variables
-from harness import ROOT, Exporter, Prometheus, free_port, get
+from harness import ROOT, Exporter, Prometheus, free_port, get, lint
 
 TASKS = {"binary", "multiclass", "regression"}
 # `make demo` has to show something before its reader loses interest.
@@ -47,6 +47,9 @@ class Demo(unittest.TestCase):
         self.assertGreaterEqual(len(asked), 3, f"three queries expected in:\n{output}")
         for query in asked:
             self.prometheus.wait_for(f"an answer to {query}", lambda query=query: self.prometheus.query(query))
+
+    def test_promtool_finds_nothing_to_lint(self):
+        self.assertEqual(lint(self.demo.metrics()), (0, ""))
 
     def test_the_page_names_every_model(self):
         page = get(self.demo.url + "/")[1].decode()
