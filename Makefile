@@ -16,7 +16,7 @@ ONLY ?=
 
 help: ## this list
 	@printf 'inference-exporter: quality of machine learning models as Prometheus metrics\n\n'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[36mmake %-16s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nStart with `make demo`, then open http://localhost:9897\n'
 
 build: setup-build ## the release binary, in target/release/

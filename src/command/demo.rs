@@ -69,13 +69,18 @@ fn write_traffic(directory: &Path, stop: &Arc<AtomicBool>) -> thread::JoinHandle
     })
 }
 
+/// The address as a browser on this machine can open it: where all are listened on, that is `localhost`.
+fn reachable(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() }
+}
+
 fn announce(address: SocketAddr, logs: &Path) {
     let mut text = format!(
         "Three models are answering, and their labels come late.\n\n  \
-         page      http://localhost:{port}/\n  metrics   http://localhost:{port}/metrics\n  logs      {logs}\n\n\
+         page      http://{host}/\n  metrics   http://{host}/metrics\n  logs      {logs}\n\n\
          After 2 minutes version 2 of tumour takes half of the traffic, and is worse; from 3 minutes on a\n\
          feature of progression drifts. Three queries to try in a Prometheus that scrapes this:\n",
-        port = address.port(),
+        host = reachable(address),
         logs = logs.display(),
     );
     for (description, query) in QUERIES {

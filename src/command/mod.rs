@@ -94,7 +94,7 @@ pub fn main() -> ExitCode {
         Err(Failure::Usage(text)) => (2, text),
     };
     // Where even stderr is gone, the exit code is all that is left to say.
-    let _ = writeln!(io::stderr(), "inference-exporter: {text}");
+    writeln!(io::stderr(), "inference-exporter: {text}").ok();
     ExitCode::from(code)
 }
 

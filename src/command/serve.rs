@@ -79,7 +79,7 @@ async fn run(
     let service: Arc<dyn Service> = exporter.clone();
     let http = tokio::spawn(server::serve(listener, service, web, Limits::default(), async {
         // The other end is dropped only when this function returns, which stops the server too.
-        let _ = stopped.await;
+        stopped.await.ok();
     }));
     let reloads = tokio::spawn(reload::follow(reloader, exporter, hangup, CONFIG_WATCH_INTERVAL));
     let died = tokio::select! {

@@ -6,7 +6,6 @@ use inference_exporter::pipeline::State;
 use inference_exporter::pipeline::live::{LOOK_INTERVAL, Live};
 use inference_exporter::status::{ModelStatus, Status, VersionStatus};
 use inference_exporter::time::{Span, Timestamp};
-use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
@@ -100,8 +99,8 @@ fn a_backlog_of_a_day_joins_as_if_it_had_been_read_while_it_was_written() {
     let count = 20_000;
     for id in 0..count {
         let at = start + id as i64 * 4;
-        let _ = write!(predictions, "{}", prediction(id, at));
-        let _ = write!(labels, "{}", label(id, at + 1800));
+        predictions.push_str(&prediction(id, at));
+        labels.push_str(&label(id, at + 1800));
     }
     assert!(predictions.len() > 20 * (256 << 10), "the backlog must take many batches");
     exporter.append("predictions.jsonl", &predictions);

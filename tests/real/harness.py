@@ -10,6 +10,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -58,6 +59,26 @@ def get(url, headers=None):
             return response.headers, response.read()
     except urllib.error.HTTPError as error:
         raise urllib.error.URLError(f"{url}: {error.code}: {error.read().decode(errors='replace')}") from error
+
+
+def hurried_rules(directory):
+    """A copy of the shipped rules in which minutes are seconds: evaluated every second, and nothing waits to fire."""
+    shipped = ROOT / "alerts/inference-exporter.rules.yaml"
+    text = shipped.read_text()
+    for pattern, replacement in ((r"\binterval: 1m\b", "interval: 1s"), (r"\bfor: \d+m\b", "for: 1s")):
+        text, replaced = re.subn(pattern, replacement, text)
+        assert replaced, f"{shipped} has nothing like {pattern} to hurry"
+    path = pathlib.Path(directory) / "hurried.rules.yaml"
+    path.write_text(text)
+    return path
+
+
+def lint(exposition):
+    """What `promtool check metrics` says of a text exposition: (status, output), and (0, "") where it finds nothing."""
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"], input=exposition, capture_output=True, text=True, timeout=30, check=False
+    )
+    return checked.returncode, checked.stdout + checked.stderr
 
 
 class Program:

@@ -7,7 +7,7 @@ import tempfile
 import unittest
 
 from check_dashboards import defaults, expand, queries, variables
-from harness import ROOT, Exporter, Prometheus, free_port, get
+from harness import ROOT, Exporter, Prometheus, free_port, get, hurried_rules, lint
 
 TASKS = {"binary", "multiclass", "regression"}
 # `make demo` has to show something before its reader loses interest.
@@ -23,14 +23,7 @@ class Demo(unittest.TestCase):
         cls.demo = Exporter("demo", ["demo", "--listen", f"127.0.0.1:{port}"], port)
         cls.addClassCleanup(cls.demo.close)
         cls.demo.wait_for("three tasks in /metrics", lambda: TASKS <= set(_models(cls.demo).values()), FIRST_MODELS_SECONDS)
-        # The shipped rules, evaluated every second in place of every minute.
-        shipped = ROOT / "alerts/inference-exporter.rules.yaml"
-        hurried = f"{directory.name}/rules.yaml"
-        text, replaced = re.subn(r"interval: 1m\b", "interval: 1s", shipped.read_text())
-        assert replaced, f"{shipped} has no interval to hurry"
-        with open(hurried, "w") as file:
-            file.write(text)
-        cls.prometheus = Prometheus("prometheus-demo", directory.name, {"demo": cls.demo.address}, [hurried])
+        cls.prometheus = Prometheus("prometheus-demo", directory.name, {"demo": cls.demo.address}, [hurried_rules(directory.name)])
         cls.addClassCleanup(cls.prometheus.close)
         cls.prometheus.wait_for(
             "labelled traffic grows in Prometheus",
@@ -47,6 +40,9 @@ class Demo(unittest.TestCase):
         self.assertGreaterEqual(len(asked), 3, f"three queries expected in:\n{output}")
         for query in asked:
             self.prometheus.wait_for(f"an answer to {query}", lambda query=query: self.prometheus.query(query))
+
+    def test_promtool_finds_nothing_to_lint(self):
+        self.assertEqual(lint(self.demo.metrics()), (0, ""))
 
     def test_the_page_names_every_model(self):
         page = get(self.demo.url + "/")[1].decode()

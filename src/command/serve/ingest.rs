@@ -77,7 +77,7 @@ fn ingest(mut live: Live, commands: &Receiver<Command>) {
                 let applied =
                     live.reconfigure(*config).map_err(|error| format!("a path is no glob: {error}"));
                 // Whoever asked may have given up waiting.
-                let _ = answer.send(applied);
+                answer.send(applied).ok();
             }
         }
     }
@@ -107,13 +107,13 @@ impl Control {
     pub(super) async fn ended(&self) {
         let mut ended = self.ended.clone();
         // An error means that the sender is gone, and so is the thread.
-        let _ = ended.wait_for(|ended| *ended).await;
+        ended.wait_for(|ended| *ended).await.ok();
     }
 
     /// Tells the thread to end, and waits until it has.
     pub(super) async fn stop(&self) {
         // If nobody receives any more, the thread has ended already.
-        let _ = self.commands.try_send(Command::Stop);
+        self.commands.try_send(Command::Stop).ok();
         self.ended().await;
     }
 
