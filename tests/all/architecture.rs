@@ -364,7 +364,8 @@ fn test_modules(file: &SourceFile) -> Vec<PathBuf> {
         _ => path.with_extension(""),
     };
     let declared = file.text.match_indices("#[cfg(test)]\n").filter_map(|(at, attribute)| {
-        let line = file.text[at + attribute.len()..].lines().next()?;
+        let after = file.text[at + attribute.len()..].lines();
+        let line = after.skip_while(|line| line.starts_with("#[")).next()?;
         line.split_once("mod ")?.1.strip_suffix(';')
     });
     declared.map(|name| own.join(name)).collect()
