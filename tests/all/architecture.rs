@@ -364,8 +364,8 @@ fn test_modules(file: &SourceFile) -> Vec<PathBuf> {
         _ => path.with_extension(""),
     };
     let declared = file.text.match_indices("#[cfg(test)]\n").filter_map(|(at, attribute)| {
-        let after = file.text[at + attribute.len()..].lines();
-        let line = after.skip_while(|line| line.starts_with("#[")).next()?;
+        let mut after = file.text[at + attribute.len()..].lines();
+        let line = after.find(|line| !line.starts_with("#["))?;
         line.split_once("mod ")?.1.strip_suffix(';')
     });
     declared.map(|name| own.join(name)).collect()

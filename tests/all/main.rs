@@ -1,5 +1,7 @@
 //! Tests of the whole, in one binary.
 
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why; clippy knows only test functions")]
+
 // What scikit-learn says of the logs of fitted models.
 mod oracle;
 // Logs that are followed.
