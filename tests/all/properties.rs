@@ -2,6 +2,8 @@
 
 #[path = "properties/damage.rs"]
 mod damage;
+#[path = "properties/join.rs"]
+mod join;
 #[path = "properties/limits.rs"]
 mod limits;
 #[path = "properties/traffic.rs"]

@@ -71,6 +71,11 @@ impl Event {
         self.kind != Kind::Label && !self.is_invalid(self.value)
     }
 
+    /// Whether it has a label that can be used.
+    pub(super) fn labels(&self) -> bool {
+        self.kind != Kind::Prediction && !self.is_invalid(self.truth)
+    }
+
     /// Whether it has a label that is counted: beside a prediction that cannot be used, none is.
     pub(super) fn has_counted_label(&self) -> bool {
         self.kind == Kind::Label || (self.kind == Kind::Both && self.predicts())
