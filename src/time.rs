@@ -32,9 +32,12 @@ impl Timestamp {
         Self(seconds.saturating_mul(NANOS_PER_SECOND))
     }
 
-    /// Seconds since the epoch; exact to about 200 ns at today's dates, the resolution of a double.
+    /// Seconds since the epoch, to the nearest double: at today's dates they are some 200 ns apart.
     pub fn as_seconds(self) -> f64 {
-        self.0 as f64 / NANOS_PER_SECOND as f64
+        // Nanoseconds of today do not fit a double, so that dividing them would round twice: 0.137 s would
+        // read 0.1369998.
+        let (seconds, nanos) = (self.0.div_euclid(NANOS_PER_SECOND), self.0.rem_euclid(NANOS_PER_SECOND));
+        seconds as f64 + nanos as f64 / NANOS_PER_SECOND as f64
     }
 
     /// The time that has passed since `earlier`; zero where `earlier` is the later one.
@@ -125,6 +128,18 @@ mod tests {
             assert_eq!(Span::from_seconds(seconds).to_string(), text);
         }
         assert_eq!(Span::from_millis(250).to_string(), "250ms");
+    }
+
+    #[test]
+    fn seconds_are_the_nearest_to_what_was_logged() {
+        for (nanos, seconds) in [
+            (1_795_469_330_137_000_000, 1_795_469_330.137),
+            (1_782_900_000_250_000_000, 1_782_900_000.25),
+            (1_795_468_557_294_860_000, 1_795_468_557.294_86),
+            (-250_000_000, -0.25),
+        ] {
+            assert_eq!(Timestamp::from_nanos(nanos).as_seconds(), seconds);
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "inference_labels_total",
         kind: Counter,
         help: "Labels by what became of them; version is left out where it is not known.",
-        labels: &["result"],
+        labels: &["version", "result"],
         absent: "no log of the model maps a label",
         read: Read::Model(results),
     },

@@ -1,6 +1,7 @@
 //! The metric reference, written from the table of families.
 
 use super::{Kind, families, own};
+use crate::limits::OTHER;
 use std::fmt::Write;
 
 /// `docs/metrics.md`.
@@ -12,7 +13,9 @@ pub fn markdown() -> String {
         section(&mut out, family.name, family.kind, &labels.join(", "), family.help, family.absent);
     }
     for (name, kind, help) in own::FAMILIES {
-        section(&mut out, name, *kind, "", help, "");
+        // The one label that these have: build information is labels by its nature.
+        let labels = if name.ends_with("_build_info") { "`version`" } else { "" };
+        section(&mut out, name, *kind, labels, help, "");
     }
     out.push_str(PROCESS);
     out
@@ -20,8 +23,10 @@ pub fn markdown() -> String {
 
 fn section(out: &mut String, name: &str, kind: Kind, labels: &str, help: &str, absent: &str) {
     let labels = if labels.is_empty() { "none" } else { labels };
+    // Bare underscores would make it bold.
+    let help = help.replace(OTHER, &format!("`{OTHER}`"));
     let mut text = format!("\n## {name}\n\n{help}\n\n- Type: {}\n- Labels: {labels}\n", kind.name());
-    if !absent.is_empty() && writeln!(text, "- Absent where {absent}.").is_err() {
+    if !absent.is_empty() && writeln!(text, "- Absent: {absent}.").is_err() {
         unreachable!("writing to a string does not fail");
     }
     out.push_str(&text);

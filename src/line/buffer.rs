@@ -87,7 +87,8 @@ impl Buffer {
                 break (Content::Plain(range), piece.offset, piece.end);
             }
             let line = self.splitter.bytes(range.clone());
-            let tail = self.splitter.tail_before(&range);
+            // A byte order mark is part of the first line and not before it.
+            let tail = if piece.offset == 0 { &[][..] } else { self.splitter.tail_before(&range) };
             let place = Place { offset: piece.offset, tail, now: self.now };
             let (content, offset) = match self.unwrap.unwrap(line, place) {
                 Unwrapped::Open => continue,

@@ -310,6 +310,12 @@ fn input() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
 
+#[test]
+fn a_byte_order_mark_is_not_before_the_line_that_it_begins() {
+    // The line goes on, so that the position stays at its start.
+    read(&DOCKER, b"\xEF\xBB\xBF{\"log\":\"a\"}\n", &[]);
+}
+
 proptest! {
     #[test]
     fn the_lines_do_not_depend_on_how_reads_cut_the_bytes(

@@ -1,51 +1,81 @@
 //! How many series a model may come to, so that `limits.series` holds at insertion.
 //!
 //! The counts are of what may be exposed, and not of what is: a confusion cell counts before its first
-//! outcome. `check` computes the worst case of a configuration with the same functions.
+//! outcome, and `__other__` before its first value, so that there is always room to fold. The one exception is
+//! the version `__other__`, which may come on top: reserving it would halve what a model of one version has.
 
+use super::tally::{LabelResult, Unlabeled};
+use super::vocabulary::FOLDED;
 use super::{Config, Monitor, Task};
 use crate::limits::CELL_CLASSES_MAX;
 
 /// `_bucket{le="+Inf"}`, `_sum` and `_count` of a histogram.
 const HISTOGRAM_REST: usize = 3;
-/// Pending, first and last seen, info, last label; unlabeled by reason; labels by result.
-const STATE_SERIES: usize = 5 + 2 + 7;
+/// Bounds of the histograms of scores by outcome, as `outcome_score_bounds` has them.
+const OUTCOME_SCORE_BOUNDS: usize = 24;
+/// Pending, first and last seen, info, last label; unlabeled by reason; labels joined, duplicate, late, invalid.
+const STATE_SERIES: usize = 5 + Unlabeled::ALL.len() + 4;
+/// Requests of the status `__other__`, ok and failed, and those without a status.
+const STATUS_REST: usize = 3;
 
-/// Series of one version, with so many classes and statuses in use.
+/// Series of a model beside those of its versions: labels of unknown version, labels that wait, targets.
+pub fn of_model(config: &Config) -> usize {
+    LabelResult::ALL.len() + 1 + config.targets.len()
+}
+
+/// Series of one version, with so many classes and statuses in use beside `__other__`, and with the slices
+/// into which values are folded.
 pub fn of_version(config: &Config, classes: usize, statuses: usize) -> usize {
     let buckets = &config.buckets;
-    let windows = config.windows.len() + usize::from(config.window_all);
+    let shown = with_other(config, classes);
     let outcomes = match config.task {
-        Task::Regression => buckets.error.len() + HISTOGRAM_REST + 3,
-        Task::Binary { .. } => cells(classes) + 2 * (24 + HISTOGRAM_REST),
-        Task::Multiclass { .. } => cells(classes) + 3 * classes,
+        // One series of predictions; squared errors, errors over and under.
+        Task::Regression => 1 + buckets.error.len() + HISTOGRAM_REST + 3,
+        Task::Binary { .. } => shown + cells(config, classes) + 2 * (OUTCOME_SCORE_BOUNDS + HISTOGRAM_REST),
+        Task::Multiclass { .. } => shown + cells(config, classes) + class_outcomes(classes),
     };
     statuses
-        + 1
+        + STATUS_REST
         + buckets.latency.len()
         + HISTOGRAM_REST
-        + classes
         + buckets.score.len()
         + HISTOGRAM_REST
         + outcomes
         + buckets.delay.len()
         + HISTOGRAM_REST
         + STATE_SERIES
-        + windows * of_window(config, classes)
+        + windows(config) * of_window(config, shown)
+        + config.slices.len() * of_slice(config, classes)
 }
 
 /// Series of one value of one slice of one version.
 pub fn of_slice(config: &Config, classes: usize) -> usize {
-    let windows = config.windows.len() + usize::from(config.window_all);
     match config.task {
-        Task::Regression => windows * 4,
-        Task::Binary { .. } | Task::Multiclass { .. } => cells(classes) + windows * (4 + 3 * classes),
+        Task::Regression => windows(config) * 4,
+        Task::Binary { .. } | Task::Multiclass { .. } => {
+            cells(config, classes) + windows(config) * (4 + 3 * with_other(config, classes))
+        }
     }
 }
 
-/// Confusion cells, with the wrong ones within `__other__`; two folded ones where there are too many.
-fn cells(classes: usize) -> usize {
-    if classes > CELL_CLASSES_MAX { 2 } else { classes * classes + 1 }
+fn windows(config: &Config) -> usize {
+    config.windows.len() + usize::from(config.window_all)
+}
+
+/// Classes that may be shown: in binary no value is folded.
+fn with_other(config: &Config, classes: usize) -> usize {
+    classes + usize::from(matches!(config.task, Task::Multiclass { .. }))
+}
+
+/// Confusion cells; two folded ones where there are too many. Within `__other__` some are right, some wrong.
+fn cells(config: &Config, classes: usize) -> usize {
+    let shown = with_other(config, classes);
+    if classes > CELL_CLASSES_MAX { 2 } else { shown * shown + (shown - classes) }
+}
+
+/// tp, fp and fn by class, in place of the cells.
+fn class_outcomes(classes: usize) -> usize {
+    if classes > CELL_CLASSES_MAX { 3 * (classes + 1) } else { 0 }
 }
 
 fn of_window(config: &Config, classes: usize) -> usize {
@@ -68,9 +98,11 @@ fn of_monitor(monitor: &Monitor, versions: usize, classes: usize, statuses: usiz
     let slices: usize = monitor
         .versions()
         .flat_map(|version| &version.slices)
-        .map(|values| values.iter().flatten().count())
+        .map(|values| values.iter().skip(usize::from(FOLDED) + 1).flatten().count())
         .sum();
-    versions * of_version(&monitor.config, classes, statuses) + slices * of_slice(&monitor.config, classes)
+    of_model(&monitor.config)
+        + versions * of_version(&monitor.config, classes, statuses)
+        + slices * of_slice(&monitor.config, classes)
 }
 
 /// The present size of every dimension: versions, classes, statuses.
@@ -78,9 +110,13 @@ fn dimensions(monitor: &Monitor) -> (usize, usize, usize) {
     (monitor.versions().count(), monitor.classes.vocabulary().len() - 1, monitor.statuses.len())
 }
 
-/// Whether one more version fits.
+/// Whether one more version fits. The first always does: what is declared has been checked, and a model of one
+/// version must not be called `__other__`.
 pub(super) fn room_for_version(monitor: &Monitor) -> bool {
     let (versions, classes, statuses) = dimensions(monitor);
+    if versions == 0 {
+        return true;
+    }
     of_monitor(monitor, versions + 1, classes, statuses) <= monitor.config.limits.series
 }
 

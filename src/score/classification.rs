@@ -126,8 +126,9 @@ pub fn matthews_correlation(tally: &ClassTally) -> Option<f64> {
         return None;
     }
     let covariance = difference(chance.observed, chance.expected);
-    // Two roots: the product of the spreads would pass 2^128 long before they do.
-    let correlation = covariance / ((predicted_spread as f64).sqrt() * (actual_spread as f64).sqrt());
+    // One root of the product, and that as doubles: where both spreads are equal it is exact, so that all
+    // right is exactly 1. As integers the product would pass 2^128.
+    let correlation = covariance / (predicted_spread as f64 * actual_spread as f64).sqrt();
     Some(correlation.clamp(-1.0, 1.0))
 }
 
@@ -220,6 +221,18 @@ mod tests {
                 .map(|score| score(tally, average))
         });
         whole.into_iter().chain(by_class).chain(averages).collect()
+    }
+
+    #[test]
+    fn all_right_is_exactly_one_and_all_wrong_exactly_minus_one() {
+        for count in 1..100 {
+            let outcomes = |wrong: u16| {
+                let pair = [(1, 1 + wrong, wrong == 0), (2, 2 - wrong, wrong == 0)];
+                pair.into_iter().cycle().take(2 * count).collect::<Vec<_>>()
+            };
+            assert_eq!(matthews_correlation(&tally_of(&outcomes(0))), Some(1.0));
+            assert_eq!(matthews_correlation(&tally_of(&outcomes(1))), Some(-1.0));
+        }
     }
 
     #[test]
