@@ -240,6 +240,13 @@ fn number(request: &Request) -> String {
     )
 }
 
+/// A class out of so many, right or not.
+fn one_class_of(count: u64, request: &Request) -> String {
+    let (id, time) = (request.number, request.time());
+    let (given, actual) = (request.number % count, request.number / count % count);
+    format!(r#"{{"id":"r{id}","ts":{time},"y":"c{given}","label":"c{actual}"}}"#)
+}
+
 fn cases() -> Vec<Case> {
     let of = |format: &str| format!("{format}, fields: {FIELDS}");
     let case = |name, log, model, line| Case { name, log, model, line };
@@ -397,4 +404,29 @@ fn no_line_allocates_once_warm() {
         cases.iter().map(|case| (case.name, allocations(case))).filter(|(_, [count, _])| *count > 0);
     let allocating: Vec<_> = allocating.collect();
     assert!(allocating.is_empty(), "[allocations, lines]: {allocating:?}");
+}
+
+/// Allocations of a scrape, and the samples it writes.
+fn scrape(line: fn(&Request) -> String) -> [u64; 2] {
+    let log = "format: json, fields: {id: id, time: ts, prediction: y, label: label}".to_owned();
+    let mut followed = Followed::new(&Case { name: "scrape", log, model: "{task: multiclass}", line });
+    followed.write(60);
+    while followed.live.turn(followed.now()) {}
+    let now = followed.now();
+    let mut state = followed.state.lock().expect("no panic");
+    let mut writer = writer::Writer::new(writer::Format::Text, 1 << 20);
+    let counted = allocation_counter::measure(|| {
+        state.advance(now);
+        family::write(&state, &mut writer);
+    });
+    [counted.count_total, writer.series()]
+}
+
+/// What a scrape allocates are the values of each window and version, a few blocks each, and its text.
+#[test]
+fn a_scrape_allocates_for_its_windows_and_not_for_its_samples() {
+    let [few, few_series] = scrape(|request| one_class_of(3, request));
+    let [many, many_series] = scrape(|request| one_class_of(12, request));
+    assert!(many_series > 2 * few_series, "{many_series} samples and {few_series}");
+    assert_eq!(many, few, "allocations of {many_series} samples and of {few_series}");
 }
