@@ -8,12 +8,14 @@
 //! - what grows with what was seen so far and is bounded by limits: a new model, version, class, status or
 //!   slice value, more predictions waiting than ever before, more distinct scores in a window than ever.
 
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why; clippy knows only test functions")]
+
 use inference_exporter::config;
 use inference_exporter::family::{self, writer};
 use inference_exporter::join::Secret;
 use inference_exporter::pipeline::State;
 use inference_exporter::pipeline::live::Live;
-use inference_exporter::time::{Span, Timestamp};
+use inference_exporter::time::Timestamp;
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;

@@ -3,32 +3,31 @@
 
 use inference_exporter::config;
 use inference_exporter::pipeline::Config;
-use std::fmt::Write as _;
 
 /// Numbers that follow from a seed (splitmix64).
-pub struct Dice(pub u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 /// How the log of a benchmark is made.
 #[derive(Clone, Copy)]
-pub struct Traffic {
-    pub lines: u64,
-    pub models: u64,
-    pub versions: u64,
+pub(crate) struct Traffic {
+    pub(crate) lines: u64,
+    pub(crate) models: u64,
+    pub(crate) versions: u64,
     /// Two or more, or 0 for regression.
-    pub classes: u64,
+    pub(crate) classes: u64,
     /// Whether labels are in the line of their prediction or in a log of their own.
-    pub inline: bool,
+    pub(crate) inline: bool,
     /// How often a prediction is right, in percent.
-    pub accuracy: u64,
+    pub(crate) accuracy: u64,
 }
 
 /// 2026-01-01; a line follows two milliseconds after the one before.
-pub const START_SECONDS: u64 = 1_767_225_600;
+pub(crate) const START_SECONDS: u64 = 1_767_225_600;
 
 // === impl Dice ===
 
 impl Dice {
-    pub fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -40,26 +39,25 @@ impl Dice {
 
 impl Traffic {
     /// The log of requests and, where labels are not in its lines, that of labels.
-    pub fn logs(&self) -> (String, String) {
+    pub(crate) fn logs(&self) -> (String, String) {
         let mut dice = Dice(7);
         let (mut requests, mut labels) = (String::new(), String::new());
         for line in 0..self.lines {
             let time = time(line);
             let id = format!("{line:08x}-{:04x}-4abc-8def-{:012x}", dice.below(1 << 16), dice.below(1 << 48));
             let (prediction, label) = self.answer(&mut dice);
-            let inline = if self.inline { format!(r#""label":"{label}","#) } else { String::new() };
-            if !self.inline {
-                let line = format!(r#"{{"ts":"{time}","request_id":"{id}","model":""#);
-                labels.push_str(&line);
+            let (model, version) = (dice.below(self.models), dice.below(self.versions));
+            let mut inline = String::new();
+            if self.inline {
+                inline = format!(r#""label":"{label}","#);
+            } else {
+                labels +=
+                    &format!(r#"{{"ts":"{time}","request_id":"{id}","model":"m{model}","label":"{label}"}}"#);
+                labels.push('\n');
             }
-            let model = dice.below(self.models);
-            let version = dice.below(self.versions);
-            if !self.inline {
-                let _ = writeln!(labels, r#"m{model}","label":"{label}"}}"#);
-            }
-            let _ = writeln!(
-                requests,
-                r#"{{"ts":"{time}","request_id":"{id}","model":"m{model}","version":"v{version}","endpoint":"/predict","status":200,"latency_ms":{}.{},"prediction":"{prediction}","score":0.{:04},{inline}"features":{{"amount":{}.{:02},"country":"DE","device":"android","account_age_days":{},"merchant":"m_{}","hour":{},"new_card":true,"velocity_1h":0.{:05}}},"user":"u_{}","trace_id":"{:016x}{:016x}"}}"#,
+            requests += &format!(
+                r#"{{"ts":"{time}","request_id":"{id}","model":"m{model}","version":"v{version}","endpoint":"/predict","status":200,"latency_ms":{}.{},"prediction":"{prediction}","score":0.{:04},{inline}"features":{{"amount":{}.{:02},"country":"DE","device":"android","account_age_days":{},"merchant":"m_{}","hour":{},"new_card":true,"velocity_1h":0.{:05}}},"user":"u_{}","trace_id":"{:016x}{:016x}"}}
+"#,
                 dice.below(200),
                 dice.below(10),
                 dice.below(10_000),
@@ -78,7 +76,7 @@ impl Traffic {
     }
 
     /// What reads these logs out of a directory.
-    pub fn config(&self, directory: &str) -> Config {
+    pub(crate) fn config(&self, directory: &str) -> Config {
         let label = if self.inline { ", label: label" } else { "" };
         let task = match self.classes {
             0 => "task: regression",
