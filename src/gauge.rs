@@ -156,6 +156,7 @@ impl WindowValues {
         self.scalars[Scalar::Accuracy as usize] = accuracy;
         self.scalars[Scalar::AccuracyLower as usize] = lower;
         self.scalars[Scalar::AccuracyUpper as usize] = upper;
+        self.classes.reserve_exact(tally.classes().len());
         for class in 0..tally.classes().len() as u16 {
             let values = ClassValues::new(tally, class);
             if values.is_defined() {
@@ -185,6 +186,7 @@ impl WindowValues {
         self.set(Scalar::LogLoss, probability::log_loss(tally));
         self.set(Scalar::BrierScore, probability::brier_score(tally));
         self.set(Scalar::CalibrationError, probability::calibration_error(tally));
+        self.rankings.reserve_exact(tally.ranking().len());
         for (place, bins) in tally.ranking().iter().enumerate() {
             let values = RankingValues {
                 class: match task {

@@ -17,6 +17,9 @@ pub struct Histogram {
     sum: Sum,
 }
 
+/// Up to here comparing with all bounds, several at once, beats a search, whose every step is a guess.
+const COMPARED_BOUNDS_MAX: usize = 32;
+
 // === impl Histogram ===
 
 impl Histogram {
@@ -27,16 +30,19 @@ impl Histogram {
         Self { bounds, counts, sum: Sum::default() }
     }
 
-    /// Counts one finite value.
-    pub fn observe(&mut self, value: f64) {
+    /// Counts one finite value, and says in which of `counts`.
+    pub fn observe(&mut self, value: f64) -> usize {
         let bucket = self.bucket(value);
         self.counts[bucket] += 1;
         self.sum.add(value);
+        bucket
     }
 
-    /// The bucket that `value` falls into, as an index of `counts`.
-    pub fn bucket(&self, value: f64) -> usize {
-        self.bounds.partition_point(|&bound| bound < value)
+    fn bucket(&self, value: f64) -> usize {
+        if self.bounds.len() > COMPARED_BOUNDS_MAX {
+            return self.bounds.partition_point(|&bound| bound < value);
+        }
+        self.bounds.iter().map(|&bound| usize::from(bound < value)).sum()
     }
 
     pub fn bounds(&self) -> &[f64] {
@@ -99,6 +105,18 @@ mod tests {
         }
         assert_eq!(histogram.counts(), [2, 2, 1, 2]);
         assert_eq!(histogram.count(), 7);
+    }
+
+    #[test]
+    fn a_bucket_does_not_depend_on_how_many_there_are() {
+        for length in [1, 31, 32, 33, 100] {
+            let bounds: Vec<f64> = (0..length).map(f64::from).collect();
+            let mut histogram = Histogram::new(bounds.into());
+            for value in 0..length {
+                assert_eq!(histogram.observe(f64::from(value)), value as usize);
+                assert_eq!(histogram.observe(f64::from(value) + 0.5), value as usize + 1);
+            }
+        }
     }
 
     #[test]

@@ -16,11 +16,19 @@ use crate::limits::{SCORE_BINS, SCORE_LOGIT_MAX};
 /// insertion in order costs less than a cache miss.
 const SPARSE_BINS_MAX: usize = 128;
 
-/// The lowest score of every bin but the first, ascending.
-static EDGES: LazyLock<Vec<f64>> = LazyLock::new(|| {
-    let step = 2.0 * SCORE_LOGIT_MAX / SCORE_BINS as f64;
-    (1..SCORE_BINS).map(|bin| sigmoid(bin as f64 * step - SCORE_LOGIT_MAX)).collect()
-});
+/// Equal widths in which a score looks up where among the edges to compare: all but those at the ends hold
+/// one edge at most.
+const CELLS: usize = 1024;
+
+static EDGES: LazyLock<Edges> = LazyLock::new(Edges::new);
+
+/// Where the bins part.
+struct Edges {
+    /// The lowest score of every bin but the first, ascending.
+    edges: Vec<f64>,
+    /// By cell: how many edges are in the cells below. One more than there are cells.
+    below: Vec<u16>,
+}
 
 /// Positives and negatives by bin of their score.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +57,29 @@ pub struct BinnedScore {
 
 /// The bin of a score. Scores at or beyond the ends, also those outside 0..1, are in the end bins.
 pub fn bin_of(score: f64) -> u16 {
-    EDGES.partition_point(|&edge| edge <= score) as u16
+    let Edges { edges, below } = &*EDGES;
+    let cell = cell_of(score);
+    let (first, last) = (below[cell], below[cell + 1]);
+    let within = &edges[usize::from(first)..usize::from(last)];
+    first + within.partition_point(|&edge| edge <= score) as u16
+}
+
+/// The cell of a score. Scaling by a power of two and cutting off keep the order, so that edges in a cell
+/// below are lower than the score, and those in a cell above are higher.
+fn cell_of(score: f64) -> usize {
+    ((score * CELLS as f64) as usize).min(CELLS - 1)
+}
+
+// === impl Edges ===
+
+impl Edges {
+    fn new() -> Self {
+        let step = 2.0 * SCORE_LOGIT_MAX / SCORE_BINS as f64;
+        let edges: Vec<f64> =
+            (1..SCORE_BINS).map(|bin| sigmoid(bin as f64 * step - SCORE_LOGIT_MAX)).collect();
+        let below = (0..=CELLS).map(|cell| edges.partition_point(|&edge| cell_of(edge) < cell) as u16);
+        Self { below: below.collect(), edges }
+    }
 }
 
 // === impl ScoreBins ===
@@ -171,7 +201,7 @@ mod tests {
             assert_eq!(bin_of(sigmoid(logit)), bin, "{logit}");
         }
         assert_eq!(bin_of(0.5), 512, "a score on an edge belongs to the bin above");
-        assert!(EDGES.is_sorted_by(|low, high| low < high));
+        assert!(EDGES.edges.is_sorted_by(|low, high| low < high));
     }
 
     #[test]
@@ -193,6 +223,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_bin_is_the_number_of_edges_up_to_its_scores(score in -0.5_f64..1.5, edge in 0..SCORE_BINS - 1, ulp in -1_i64..2) {
+            let by_edge = f64::from_bits(EDGES.edges[edge].to_bits().wrapping_add_signed(ulp));
+            for score in [score, by_edge, score.powi(20)] {
+                prop_assert_eq!(usize::from(bin_of(score)), EDGES.edges.partition_point(|&edge| edge <= score));
+            }
+        }
+
         #[test]
         fn a_higher_score_has_no_lower_bin(a in -0.5_f64..1.5, b in -0.5_f64..1.5, ulps in 0u64..3) {
             prop_assert_eq!(a.min(b) == a, bin_of(a) <= bin_of(b) && a <= b);

@@ -1,6 +1,7 @@
 //! Lengths of time as logs write them: a number in the mapped unit, or with a unit of its own.
 
 use super::Unit;
+use crate::record::Value;
 
 /// Seconds; `None` where `text` is no length of time, not finite or negative.
 pub fn parse(text: &str, unit: Unit) -> Option<f64> {
@@ -21,7 +22,7 @@ pub fn parse(text: &str, unit: Unit) -> Option<f64> {
         _ => return None,
     };
     // Dividing by an exact power of ten rounds once; multiplying by 0.001 would round twice.
-    let seconds = number.parse::<f64>().ok()? / divisor;
+    let seconds = Value::Number(number).as_f64()? / divisor;
     (seconds.is_finite() && seconds >= 0.0).then_some(seconds)
 }
 

@@ -121,17 +121,8 @@ fn slice_outcomes(view: &VersionView<'_>, writer: &mut Writer) {
 fn write_cells(view: &VersionView<'_>, writer: &mut Writer, first: Labels<'_>, cells: &Cells, shown: usize) {
     let is_shown = |class: u16| class != FOLDED && usize::from(class) < shown;
     let mut write = |predicted: u16, actual: u16, correct: bool, count: u64| {
-        let own = [
-            ("predicted", view.class(predicted)),
-            ("actual", view.class(actual)),
-            ("correct", truth(correct)),
-        ];
-        // At most two labels come before: slice_by and slice.
-        let mut labels = [("", ""); 5];
-        let length = first.len() + own.len();
-        labels[..first.len()].copy_from_slice(first);
-        labels[first.len()..length].copy_from_slice(&own);
-        writer.count(&labels[..length], count);
+        let own = [view.class(predicted), view.class(actual), truth(correct)];
+        write_outcome(writer, first, own, count);
     };
     let held = cells.classes() as u16;
     for cell in cells.iter() {
@@ -154,10 +145,20 @@ fn write_cells(view: &VersionView<'_>, writer: &mut Writer, first: Labels<'_>, c
 
 fn write_folded(writer: &mut Writer, first: Labels<'_>, counts: [u64; 2]) {
     for (correct, count) in [false, true].into_iter().zip(counts) {
-        let mut labels = first.to_vec();
-        labels.extend([("predicted", OTHER), ("actual", OTHER), ("correct", truth(correct))]);
-        writer.count(&labels, count);
+        write_outcome(writer, first, [OTHER, OTHER, truth(correct)], count);
     }
+}
+
+/// `own` are predicted, actual and correct.
+fn write_outcome(writer: &mut Writer, first: Labels<'_>, own: [&str; 3], count: u64) {
+    let [predicted, actual, correct] = own;
+    let own = [("predicted", predicted), ("actual", actual), ("correct", correct)];
+    // At most two labels come before: slice_by and slice.
+    let mut labels = [("", ""); 5];
+    let length = first.len() + own.len();
+    labels[..first.len()].copy_from_slice(first);
+    labels[first.len()..length].copy_from_slice(&own);
+    writer.count(&labels[..length], count);
 }
 
 fn class_outcomes(view: &VersionView<'_>, writer: &mut Writer) {

@@ -255,6 +255,9 @@ fn push_labels_after(out: &mut Vec<u8>, follows: bool, labels: Labels<'_>) {
 
 /// Backslashes and line ends escaped, and double quotes where `quotes`.
 fn push_escaped(out: &mut Vec<u8>, text: &str, quotes: bool) {
+    if !text.bytes().any(|byte| matches!(byte, b'\\' | b'\n' | b'"')) {
+        return out.extend_from_slice(text.as_bytes());
+    }
     for &byte in text.as_bytes() {
         match byte {
             b'\\' => out.extend_from_slice(b"\\\\"),

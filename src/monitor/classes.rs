@@ -61,6 +61,12 @@ impl Classes {
         self.declared
     }
 
+    /// The class that a value names by its text as it stands, which is how most do.
+    pub fn find(&self, value: Value<'_>) -> Option<Class> {
+        let (Value::Text(text) | Value::Number(text)) = value else { return None };
+        self.vocabulary.find(text.trim_ascii()).map(|id| Class { id, fingerprint: 0 })
+    }
+
     /// The class that a value names. `None` where it names none, or in binary neither of the two;
     /// `admitted` says whether a new class still fits.
     pub fn resolve(&mut self, value: Value<'_>, admitted: impl FnOnce() -> bool) -> Option<Class> {

@@ -90,6 +90,9 @@ impl Monitor {
     }
 
     fn status_id(&mut self, status: &str) -> (u16, bool) {
+        if let Some(id) = self.statuses.find(status) {
+            return (id, self.failed[usize::from(id)]);
+        }
         let room = series::room_for_status(self);
         let id = self.statuses.intern(status, || room);
         if id == FOLDED {
@@ -176,6 +179,9 @@ impl Monitor {
     }
 
     fn class(&mut self, value: Value<'_>) -> Option<Class> {
+        if let Some(class) = self.classes.find(value) {
+            return Some(class);
+        }
         let room = !self.series_full;
         let known = self.classes.vocabulary().len();
         let fits = room && series::room_for_class(self);

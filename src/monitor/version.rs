@@ -82,8 +82,7 @@ pub struct Version {
 
 impl Latency {
     fn observe(&mut self, seconds: f64, trace_id: Option<&str>, at: Timestamp) {
-        let bucket = self.histogram.bucket(seconds);
-        self.histogram.observe(seconds);
+        let bucket = self.histogram.observe(seconds);
         let Some(trace_id) = trace_id else { return };
         let exemplar = self.exemplars[bucket].get_or_insert_default();
         exemplar.trace_id.clear();

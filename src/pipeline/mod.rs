@@ -18,6 +18,9 @@ use crate::verdict::{Ignore, Reject};
 use crate::{event, join, line, monitor, record, source};
 use std::collections::HashMap;
 
+/// Up to so many models a scan of their names beats hashing.
+const SCAN_MAX: usize = 8;
+
 /// All that turns bytes into metrics, and can be exchanged while running.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -159,7 +162,12 @@ impl State {
     /// # Errors
     /// `UnknownModel` where neither is so.
     pub fn monitor_index(&mut self, name: &str) -> Result<usize, Reject> {
-        if let Some(&index) = self.by_name.get(name) {
+        let known = if self.monitors.len() <= SCAN_MAX {
+            self.monitors.iter().position(|monitor| monitor.name() == name)
+        } else {
+            self.by_name.get(name).copied()
+        };
+        if let Some(index) = known {
             return Ok(index);
         }
         let found = self.found.clone().ok_or(Reject::UnknownModel)?;
