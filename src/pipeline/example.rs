@@ -2,8 +2,6 @@
 //!
 //! Not the configuration: fields are named by hand, so that these tests do not depend on how a file is read.
 
-use crate::source::once::Once;
-use std::path::Path;
 use super::replay::{self, Input};
 use super::{Config, State, StreamConfig};
 use crate::event::{self, Fields, LatencyField, ModelName, TimeField, Unit};
@@ -12,6 +10,7 @@ use crate::limits;
 use crate::line::{self, Container};
 use crate::monitor::{self, Buckets, Limits, Target, Task};
 use crate::record::{self, Field, FieldId, Format, Path};
+use crate::source::once::Once;
 use crate::source::{self, StartAt};
 use crate::time::{Span, Timestamp};
 
@@ -135,7 +134,7 @@ impl Example {
         for (stream, (config, content)) in self.logs.into_iter().enumerate() {
             inputs.push(Input {
                 stream,
-                source: Box::new(Once::new(std::io::Cursor::new(content), Path::new(&config.name))),
+                source: Box::new(Once::new(std::io::Cursor::new(content), config.name.as_ref())),
             });
             streams.push(config);
         }
