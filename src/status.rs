@@ -126,7 +126,7 @@ pub struct LogStatus {
     /// Bytes that are written and not read yet; `None` where files are not followed (replay).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lag_bytes: Option<u64>,
-    /// How long the oldest of them have waited, in seconds.
+    /// How long the log has not been read to its end, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lag_seconds: Option<f64>,
     /// Files by state.
@@ -255,9 +255,14 @@ impl LogStatus {
             ignored: occurred(Ignore::ALL, Ignore::name, &log.ignored),
             missing_values: occurred(Role::ALL, Role::name, &Role::ALL.map(|role| log.values.missing(role))),
             invalid_values: occurred(Role::ALL, Role::name, &Role::ALL.map(|role| log.values.invalid(role))),
-            lag_bytes: None,
-            lag_seconds: None,
-            files: BTreeMap::new(),
+            lag_bytes: log.is_followed.then_some(log.lag_bytes),
+            lag_seconds: log.is_followed.then(|| log.lag.as_seconds()),
+            files: log
+                .files
+                .files()
+                .filter(|&(_, count)| count > 0)
+                .map(|(state, count)| (state.name(), count))
+                .collect(),
             last_record: seconds(log.last_record),
         }
     }

@@ -90,6 +90,12 @@ impl ValueTally {
         self.invalid[role as usize] += 1;
     }
 
+    /// Adds the counts of another tally.
+    pub fn add(&mut self, other: &Self) {
+        self.missing.iter_mut().zip(other.missing).for_each(|(count, more)| *count += more);
+        self.invalid.iter_mut().zip(other.invalid).for_each(|(count, more)| *count += more);
+    }
+
     pub fn missing(&self, role: Role) -> u64 {
         self.missing[role as usize]
     }
@@ -111,8 +117,9 @@ impl Mapping {
         &self.config
     }
 
-    pub fn tally(&self) -> &ValueTally {
-        &self.tally
+    /// What was counted since this was last taken.
+    pub fn take_tally(&mut self) -> ValueTally {
+        std::mem::take(&mut self.tally)
     }
 
     /// Whether a `where` condition sorts the record out.

@@ -4,6 +4,7 @@
 //! class: 63 measured in a full table of 100,000, at most 80 while it grows by eighths. Scores are kept as doubles and not in 4 bytes a class: log loss and Brier score are
 //! promised to 1e-9, and a single's rounding is 6e-8.
 
+use super::entry::{DONE, Entry, HALVES, LABELS, PLACES_MIN, PREDICTIONS, QUEUES, State, split};
 use super::queue::{Links, NONE, Queue};
 use super::{Config, Key, Labels, UNTIMED};
 use crate::time::{Span, Timestamp};
@@ -73,42 +74,6 @@ pub enum Settled {
     LabelUnmatched,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
-    Prediction,
-    Label,
-    Half,
-    Joined,
-    Expired,
-}
-
-#[derive(Clone, Debug)]
-struct Entry {
-    key: [u64; 2],
-    /// Its event time while it waits; once it is done, when it was.
-    time: Timestamp,
-    value: f64,
-    /// Order of arrival. It wraps: an untimed entry that has outlived 2^31 others counts as young.
-    sequence: u32,
-    fingerprint: u32,
-    class: u16,
-    version: u16,
-    state: State,
-    /// Whether a half has left its slices and latency here.
-    has_half: bool,
-}
-
-/// The queues; an entry's state and time name its own.
-const PREDICTIONS: usize = 0;
-const LABELS: usize = 1;
-const HALVES: usize = 2;
-const DONE: usize = 3;
-const UNTIMED_ENTRIES: usize = 4;
-const QUEUES: usize = 5;
-
-/// Places that are added at a time while there are few.
-const PLACES_MIN: usize = 64;
-
 /// The join of one model.
 #[derive(Clone, Debug)]
 pub struct Join {
@@ -128,34 +93,6 @@ pub struct Join {
     free: u32,
     sequence: u32,
     labels_waiting: usize,
-}
-
-// === impl Entry ===
-
-impl Entry {
-    fn queue(&self) -> usize {
-        match self.state {
-            _ if self.time == UNTIMED => UNTIMED_ENTRIES,
-            State::Prediction => PREDICTIONS,
-            State::Label => LABELS,
-            State::Half => HALVES,
-            State::Joined | State::Expired => DONE,
-        }
-    }
-
-    fn prediction(&self) -> Prediction {
-        Prediction {
-            time: self.time,
-            version: self.version,
-            class: self.class,
-            fingerprint: self.fingerprint,
-            value: self.value,
-        }
-    }
-
-    fn label(&self) -> Label {
-        Label { time: self.time, class: self.class, fingerprint: self.fingerprint, value: self.value }
-    }
 }
 
 // === impl Join ===
@@ -512,10 +449,6 @@ impl Join {
         let start = entry as usize * self.slice_count;
         &mut self.slices[start..start + self.slice_count]
     }
-}
-
-fn split(key: Key) -> [u64; 2] {
-    [(key.0 >> 64) as u64, key.0 as u64]
 }
 
 /// Whether a label is too late for a prediction; without both times nothing is late.

@@ -7,6 +7,7 @@
 pub mod binding;
 pub mod classes;
 mod observe;
+mod outcome;
 pub mod quality;
 pub mod series;
 pub mod tally;

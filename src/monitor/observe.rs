@@ -2,17 +2,15 @@
 
 use super::binding::{Binding, Role};
 use super::classes::{Class, POSITIVE};
-use super::quality::Outcome;
+use super::outcome::Settled;
 use super::tally::LabelResult;
-use super::version::{Slice, Version};
+use super::version::Version;
 use super::vocabulary::FOLDED;
 use super::{Moment, Monitor, Task, series, settle};
-use crate::accumulator::ClassOutcome;
-use crate::accumulator::errors::{MAGNITUDE_MAX, Residual};
-use crate::accumulator::scores::ScoreTerms;
+use crate::accumulator::errors::MAGNITUDE_MAX;
 use crate::event::mapping::{Role as Field, ValueTally};
 use crate::event::{Event, Id};
-use crate::join::{Half, Label, Offer, Prediction, UNTIMED, key};
+use crate::join::{Half, Label, Offer, Prediction, key};
 use crate::record::Value;
 use crate::time::Timestamp;
 
@@ -22,14 +20,6 @@ struct Given {
     class: Class,
     /// Classifiers: the score, NaN where there is none. Regression: the predicted number.
     value: f64,
-}
-
-/// A labelled prediction, with what its slices and scores were when it was made.
-struct Settled<'a> {
-    prediction: Prediction,
-    slices: &'a [u16],
-    scores: &'a [f64],
-    label: Label,
 }
 
 impl Monitor {
@@ -138,7 +128,7 @@ impl Monitor {
         id
     }
 
-    fn version_mut(&mut self, id: u16) -> &mut Version {
+    pub(super) fn version_mut(&mut self, id: u16) -> &mut Version {
         match &mut self.versions[usize::from(id)] {
             Some(version) => version,
             None => unreachable!("a version stays while anything of it is pending"),
@@ -341,84 +331,6 @@ impl Monitor {
             self.slice_ids.push(text.map_or(0, |text| self.slices[by].intern(text, || fits) + 1));
         }
     }
-
-    fn count_joined(&mut self, entry: u32, prediction: Prediction, label: Label) {
-        // The join keeps the entry's slices and scores until the entry is used again.
-        let mut slices = std::mem::take(&mut self.slice_ids);
-        slices.clear();
-        slices.extend_from_slice(self.join.slices(entry));
-        let mut scores = std::mem::take(&mut self.scores);
-        scores.clear();
-        scores.extend_from_slice(self.join.scores(entry));
-        self.count_outcome(&Settled { prediction, slices: &slices, scores: &scores, label });
-        (self.slice_ids, self.scores) = (slices, scores);
-    }
-
-    fn count_outcome(&mut self, settled: &Settled<'_>) {
-        let Settled { prediction, slices, label, .. } = settled;
-        // The time of the record that completes the outcome; in live work both are known.
-        let at = completion(prediction.time, label.time);
-        let timed = prediction.time != UNTIMED && label.time != UNTIMED;
-        let delay = timed.then(|| label.time.since(prediction.time).as_seconds());
-        let mut terms = std::mem::take(&mut self.terms);
-        let outcome = self.outcome(settled, &mut terms);
-        let version = self.version_mut(prediction.version);
-        if at != UNTIMED {
-            version.last_label = version.last_label.max(at);
-        }
-        version.count_outcome(outcome, at, delay);
-        for (by, &value) in slices.iter().enumerate() {
-            if let Some(value) = value.checked_sub(1) {
-                self.count_slice(prediction.version, by, value, outcome, at);
-            }
-        }
-        self.terms = terms;
-    }
-
-    fn outcome<'a>(&self, settled: &Settled<'a>, terms: &'a mut ScoreTerms) -> Outcome<'a> {
-        let Settled { prediction, scores, label, .. } = settled;
-        if matches!(self.config.task, Task::Regression) {
-            return Outcome::Number(Residual { prediction: prediction.value, label: label.value });
-        }
-        let predicted = Class { id: prediction.class, fingerprint: prediction.fingerprint };
-        let actual = Class { id: label.class, fingerprint: label.fingerprint };
-        let score = (!prediction.value.is_nan()).then_some(prediction.value);
-        let outcome = ClassOutcome {
-            predicted: predicted.id,
-            actual: actual.id,
-            correct: predicted.is(actual),
-            score,
-            scores,
-            actual_score: self.score_places.get(usize::from(label.class)).copied().flatten(),
-            positive: label.class == POSITIVE.id,
-        };
-        match (&self.config.task, score) {
-            (Task::Binary { .. }, Some(score)) => terms.set_binary(score, outcome.positive),
-            (Task::Multiclass { .. }, Some(_)) => terms.set_multiclass(&outcome),
-            _ => return Outcome::Class { outcome, terms: None },
-        }
-        Outcome::Class { outcome, terms: Some(terms) }
-    }
-
-    fn count_slice(&mut self, version: u16, by: usize, value: u16, outcome: Outcome<'_>, at: Timestamp) {
-        let missing = |version: &Version, value: u16| {
-            version.slices[by].get(usize::from(value)).is_none_or(Option::is_none)
-        };
-        let mut value = value;
-        if missing(self.version_mut(version), value) && value != FOLDED && !series::room_for_slice(self) {
-            self.series_full = true;
-            self.slices_folded += 1;
-            value = FOLDED;
-        }
-        let at_value = usize::from(value);
-        let Some(seen) = &mut self.versions[usize::from(version)] else { return };
-        let values = &mut seen.slices[by];
-        if values.len() <= at_value {
-            values.resize(at_value + 1, None);
-        }
-        let slice = values[at_value].get_or_insert_with(|| Box::new(Slice::new(&self.config, &self.shape)));
-        slice.count_outcome(outcome, at);
-    }
 }
 
 /// A record of a log of predictions that has nothing but a label.
@@ -440,12 +352,4 @@ fn argmax(scores: &[f64]) -> Option<usize> {
         }
     }
     (!scores.is_empty()).then_some(best)
-}
-
-/// When an outcome was complete: the later of its two times, `UNTIMED` where neither has one.
-fn completion(prediction: Timestamp, label: Timestamp) -> Timestamp {
-    match (prediction, label) {
-        (UNTIMED, time) | (time, UNTIMED) => time,
-        (prediction, label) => prediction.max(label),
-    }
 }

@@ -109,7 +109,7 @@ impl Intake {
                 tally.records += 1;
             }
         }
-        tally.values = *self.mapping.tally();
+        tally.values.add(&self.mapping.take_tally());
     }
 
     fn apply_row(

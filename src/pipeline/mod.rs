@@ -55,6 +55,8 @@ pub struct LogTally {
     mapped: [bool; Role::ALL.len()],
     /// Event time of the newest record; `Timestamp::MIN` before the first.
     pub last_record: Timestamp,
+    /// Whether files are followed, and not read once.
+    pub is_followed: bool,
     /// As of the last look at the files.
     pub files: source::tally::Tally,
     /// Bytes that were written and are in no line taken in, as of the last look.
@@ -100,6 +102,7 @@ impl LogTally {
             ignored: [0; Ignore::ALL.len()],
             values: ValueTally::default(),
             last_record: Timestamp::MIN,
+            is_followed: false,
             files: source::tally::Tally::default(),
             lag_bytes: 0,
             lag: Span::ZERO,

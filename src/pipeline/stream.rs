@@ -97,6 +97,7 @@ impl Stream {
         for _ in 0..expired {
             tally.reject(Reject::Container);
         }
+        tally.is_followed = true;
         tally.files.clone_from(self.tailer.tally());
         tally.lag_bytes = self.tailer.lag_bytes();
         tally.lag = now.since(behind_since);

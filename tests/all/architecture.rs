@@ -39,7 +39,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "gauge",
         ],
     ),
-    ("status", &["time", "verdict", "score", "monitor", "pipeline", "gauge"]),
+    ("status", &["time", "verdict", "event", "accumulator", "score", "monitor", "pipeline", "gauge"]),
     ("page", &["time", "status"]),
     ("report", &["time", "status"]),
     ("config", &["time", "limits", "source", "line", "record", "event", "join", "monitor", "pipeline"]),
@@ -82,11 +82,10 @@ const NAMED_BY: &[(&str, &[&str])] = &[
 const LINES_MAX: usize = 400;
 
 /// Files that are longer than they should be, with a ceiling that only goes down.
-const TOO_LONG: &[(&str, usize)] =
-    &[("join/table.rs", 520), ("monitor/observe.rs", 450), ("source/file.rs", 440)];
+const TOO_LONG: &[(&str, usize)] = &[("join/table.rs", 460), ("source/file.rs", 440)];
 
 /// Files whose header is still to be written; one that is must leave this list.
-const STUBS: &[&str] = &["page.rs", "report.rs"];
+const STUBS: &[&str] = &[];
 
 /// Names that say nothing, so that everything ends up in them.
 const BANNED_FILES: &[&str] = &["util", "utils", "helper", "helpers", "common", "manager", "data", "info"];
