@@ -147,10 +147,6 @@ impl<'a> Parts<'a> {
             self.check_model_name(log);
             self.check_ids(log);
         }
-        for model in &self.models {
-            self.check_model(model);
-        }
-        self.check_unkept_slices();
         for log in &mut self.logs {
             let model = match &log.stream.event.model {
                 ModelName::Constant(name) => self.models.iter().find(|model| model.config.name == *name),
@@ -167,6 +163,10 @@ impl<'a> Parts<'a> {
                 mapped.set(&mut model.config);
             }
         }
+        for model in &self.models {
+            self.check_model(model);
+        }
+        self.check_unkept_slices();
     }
 
     fn finish(self) -> pipeline::Config {
@@ -255,7 +255,7 @@ impl<'a> Parts<'a> {
             self.check_task(model, &mapped);
         }
         self.check_slices(model);
-        let series = estimate::series_of_version(config, &mapped);
+        let series = estimate::series_declared(config);
         if model.is_understood && series > config.limits.series {
             self.problems.error(
                 &model.at,

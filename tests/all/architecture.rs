@@ -42,7 +42,21 @@ const MODULES: &[(&str, &[&str])] = &[
     ("status", &["time", "verdict", "event", "accumulator", "score", "monitor", "pipeline", "gauge"]),
     ("page", &["time", "status"]),
     ("report", &["time", "status"]),
-    ("config", &["time", "limits", "source", "line", "record", "event", "join", "monitor", "pipeline"]),
+    (
+        "config",
+        &[
+            "time",
+            "limits",
+            "accumulator",
+            "source",
+            "line",
+            "record",
+            "event",
+            "join",
+            "monitor",
+            "pipeline",
+        ],
+    ),
     ("http", &[]),
     ("demo", &["time"]),
     // Where everything is put together.
