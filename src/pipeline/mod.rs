@@ -59,7 +59,7 @@ pub struct LogTally {
     pub is_followed: bool,
     /// As of the last look at the files.
     pub files: source::tally::Tally,
-    /// Bytes that were written and are in no line taken in, as of the last look.
+    /// Bytes that were written and are in no line taken in, as of the last look and what was read since.
     pub lag_bytes: u64,
     /// How long the log has not been read to its end, as of the last look.
     pub lag: Span,

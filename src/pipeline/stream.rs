@@ -7,7 +7,7 @@ use crate::record::Decoder;
 use crate::source::file::FileId;
 use crate::source::tailer::{Cursor, Tailer};
 use crate::source::{self, Progress, Source};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::verdict::Reject;
 use std::collections::HashMap;
 use std::path::Path;
@@ -24,8 +24,9 @@ pub struct Stream {
     behind: bool,
     /// Event time of the newest record; `Timestamp::MIN` before the first.
     watermark: Timestamp,
-    /// The last look that found every file read to its end, or the first look.
-    behind_since: Option<Timestamp>,
+    looked_at: Option<Timestamp>,
+    /// When everything had been read that the last look found; at first, the first look.
+    read_up_at: Timestamp,
 }
 
 /// What is held between two reads of one file.
@@ -59,7 +60,8 @@ impl Stream {
             feeds: HashMap::new(),
             behind: true,
             watermark: Timestamp::MIN,
-            behind_since: None,
+            looked_at: None,
+            read_up_at: Timestamp::MAX,
         }
     }
 
@@ -90,8 +92,11 @@ impl Stream {
         for feed in self.feeds.values_mut() {
             expired += feed.buffer.expire(now);
         }
-        let behind_since = self.behind_since.filter(|_| !self.tailer.is_caught_up()).unwrap_or(now);
-        self.behind_since = Some(behind_since);
+        // What this look has found is not late yet; what the last one found, and is still unread, is.
+        let read_up = self.looked_at.is_none_or(|looked_at| self.read_up_at >= looked_at);
+        let lag = if read_up { Span::ZERO } else { now.since(self.read_up_at) };
+        self.read_up_at = self.read_up_at.min(now);
+        self.looked_at = Some(now);
         let mut state = lock(state);
         let tally = &mut state.logs[self.index];
         for _ in 0..expired {
@@ -100,7 +105,7 @@ impl Stream {
         tally.is_followed = true;
         tally.files.clone_from(self.tailer.tally());
         tally.lag_bytes = self.tailer.lag_bytes();
-        tally.lag = now.since(behind_since);
+        tally.lag = lag;
     }
 
     /// Whether the last turn found something, so that there may be more.
@@ -125,11 +130,18 @@ impl Stream {
 
     /// Reads at most one batch of one file and takes in its lines. `false` where there was nothing.
     pub fn run_batch(&mut self, config: &Config, state: &Mutex<State>, now: Timestamp) -> bool {
+        let was_behind = self.behind;
         self.behind = self.read_next(config, state, now);
         if !self.behind {
             // The files before the cursor have their turn again.
             self.cursor = Cursor::default();
             self.behind = self.read_next(config, state, now);
+        }
+        if !self.behind {
+            self.read_up_at = now;
+        }
+        if was_behind && !self.behind {
+            lock(state).logs[self.index].lag_bytes = self.tailer.lag_bytes();
         }
         self.behind
     }

@@ -4,7 +4,7 @@ use super::support::plan;
 use inference_exporter::join::Secret;
 use inference_exporter::pipeline::State;
 use inference_exporter::pipeline::live::{LOOK_INTERVAL, Live};
-use inference_exporter::status::{ModelStatus, Status, VersionStatus};
+use inference_exporter::status::{LogStatus, ModelStatus, Status, VersionStatus};
 use inference_exporter::time::{Span, Timestamp};
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -52,6 +52,11 @@ impl Exporter {
         let mut state = self.state.lock().expect("no panic");
         state.advance(self.now);
         Status::new(&state).models.remove(0)
+    }
+
+    fn log(&self, name: &str) -> LogStatus {
+        let status = Status::new(&self.state.lock().expect("no panic"));
+        status.logs.into_iter().find(|log| log.log == name).expect("the log")
     }
 
     fn version(&self) -> VersionStatus {
@@ -144,6 +149,30 @@ fn a_prediction_expires_once_the_clock_has_passed_its_wait() {
     exporter.append("labels.csv", &label(1, now + 62));
     exporter.settle(0);
     assert_eq!(exporter.version().labels.get("late"), Some(&1));
+}
+
+#[test]
+fn a_log_that_is_written_all_the_time_is_not_behind_and_a_backlog_is() {
+    let mut exporter = Exporter::new("join: {wait: 1h}");
+    let now = exporter.now.as_nanos() / 1_000_000_000;
+    for id in 0..5 {
+        exporter.append("predictions.jsonl", &prediction(id, now));
+        exporter.settle(0);
+        let log = exporter.log("predictions");
+        assert_eq!((log.lag_seconds, log.lag_bytes), (Some(0.0), Some(0)));
+    }
+    let backlog: String = (5..10_000).map(|id| prediction(id, now)).collect();
+    exporter.append("predictions.jsonl", &backlog);
+    for _ in 0..4 {
+        exporter.live.turn(exporter.now);
+        exporter.now = exporter.now.plus(Span::from_seconds(1));
+    }
+    let log = exporter.log("predictions");
+    assert!(log.lag_seconds >= Some(1.0) && log.lag_seconds < Some(5.0), "{log:?}");
+    assert!(log.lag_bytes > Some(1 << 20), "{log:?}");
+    exporter.settle(0);
+    let log = exporter.log("predictions");
+    assert_eq!((log.lag_seconds, log.lag_bytes), (Some(0.0), Some(0)));
 }
 
 #[test]
