@@ -30,6 +30,7 @@ struct Explainer {
     config: Config,
     state: State,
     readers: Vec<Reader>,
+    has_ended: bool,
 }
 
 /// One log, with what it reads lines by.
@@ -89,9 +90,9 @@ pub(super) fn run(arguments: &ExplainArguments) -> Outcome {
         }
     }
     explainer.finish();
-    if is_unterminated {
+    if is_unterminated && explainer.has_findings() {
         print(explainer.explain(number + 1).as_bytes())?;
-    } else if explainer.readers.iter().any(|reader| !reader.findings.is_empty()) {
+    } else if explainer.has_findings() {
         print(explainer.explain(number).as_bytes())?;
     }
     Ok(())
@@ -116,7 +117,7 @@ impl Explainer {
             findings: Vec::new(),
         };
         let readers = chosen.into_iter().map(reader).collect();
-        Ok(Self { state: State::new(&config, secret()?), readers, config })
+        Ok(Self { state: State::new(&config, secret()?), readers, config, has_ended: false })
     }
 
     /// Takes in bytes up to a line end, or a part of them.
@@ -128,10 +129,15 @@ impl Explainer {
 
     /// Nothing comes any more.
     fn finish(&mut self) {
+        self.has_ended = true;
         for reader in &mut self.readers {
             reader.buffer.finish();
             reader.take_lines(&self.config, &mut self.state);
         }
+    }
+
+    fn has_findings(&self) -> bool {
+        self.readers.iter().any(|reader| !reader.findings.is_empty())
     }
 
     /// What became of the line that has just ended.
@@ -146,7 +152,7 @@ impl Explainer {
                 if is_record {
                     // What looked like an open quote was a whole record of another log.
                     reader.buffer.restart(0, 0);
-                } else {
+                } else if !self.has_ended {
                     text.push_str(&format!("  {name}: goes on in the next line\n"));
                 }
             }
