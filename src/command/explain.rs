@@ -3,31 +3,58 @@
 //! The lines go through the same decoder, mapping and monitor as everywhere; what is said is what changed.
 //! This is the one command that shows the content of lines, to whoever typed them in.
 
-use super::{ConfigArguments, Failure, Outcome, clock, load_and_warn, print, secret};
+use super::{ConfigArguments, Failure, Outcome, clock, input, load_and_warn, print, secret};
 use crate::event::mapping::Role;
+use crate::line::Buffer;
 use crate::monitor::tally::{LabelResult, Unlabeled};
 use crate::pipeline::intake::{Clock, Intake};
-use crate::pipeline::{Config, State};
+use crate::pipeline::{Config, LogTally, State, StreamConfig};
 use crate::record::{Decoder, FieldId, Value};
 use crate::verdict::{Ignore, Reject};
 use clap::Args;
 use std::fmt::Write;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, IsTerminal};
 
 #[derive(Args)]
 pub(super) struct ExplainArguments {
     #[command(flatten)]
     config: ConfigArguments,
-    /// The log that the lines are of [default: every log is tried]
+    /// The log that the lines are of [default: every log is tried, and those whose format the line is not in
+    /// are left out]
     #[arg(long, value_name = "NAME")]
     log: Option<String>,
+}
+
+/// All logs that lines are tried with, and what they come to.
+struct Explainer {
+    config: Config,
+    state: State,
+    readers: Vec<Reader>,
+    has_ended: bool,
 }
 
 /// One log, with what it reads lines by.
 struct Reader {
     stream: usize,
+    buffer: Buffer,
     decoder: Decoder,
     intake: Intake,
+    /// Since the last line end.
+    findings: Vec<Finding>,
+}
+
+/// What one log made of a line.
+struct Finding {
+    verdict: Verdict,
+    text: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Record,
+    /// Not in the log's format, so most likely a line of another log.
+    Foreign,
+    Other,
 }
 
 /// Counts that tell what a line did.
@@ -39,132 +66,204 @@ struct Counts {
 
 pub(super) fn run(arguments: &ExplainArguments) -> Outcome {
     let config = load_and_warn(&arguments.config.config)?.pipeline;
-    let mut readers = readers(&config, arguments.log.as_deref())?;
-    let mut state = State::new(&config, secret()?);
-    for (number, line) in io::stdin().lock().split(b'\n').enumerate() {
-        let line = line.map_err(|error| Failure::Work(format!("cannot read standard input: {error}")))?;
-        let line = line.strip_suffix(b"\r").unwrap_or(&line);
-        let mut text = format!("line {}\n", number + 1);
-        for reader in &mut readers {
-            reader.explain(&config, &mut state, line, &mut text);
+    let mut explainer = Explainer::new(config, arguments.log.as_deref())?;
+    let mut stdin = io::stdin().lock();
+    if stdin.is_terminal() {
+        print(b"Paste lines of a log; Ctrl-D ends.\n")?;
+    }
+    let (mut number, mut is_unterminated) = (0, false);
+    loop {
+        let read = stdin
+            .fill_buf()
+            .map_err(|error| Failure::Work(format!("cannot read standard input: {error}")))?;
+        if read.is_empty() {
+            break;
         }
-        print(text.as_bytes())?;
+        let end = memchr::memchr(b'\n', read);
+        let count = end.map_or(read.len(), |end| end + 1);
+        explainer.take(&read[..count]);
+        stdin.consume(count);
+        is_unterminated = end.is_none();
+        if !is_unterminated {
+            number += 1;
+            print(explainer.explain(number).as_bytes())?;
+        }
+    }
+    explainer.finish();
+    if is_unterminated && explainer.has_findings() {
+        print(explainer.explain(number + 1).as_bytes())?;
+    } else if explainer.has_findings() {
+        print(explainer.explain(number).as_bytes())?;
     }
     Ok(())
 }
 
-fn readers(config: &Config, log: Option<&str>) -> Result<Vec<Reader>, Failure> {
-    let chosen: Vec<usize> = (0..config.streams.len())
-        .filter(|&stream| log.is_none_or(|name| config.streams[stream].name == name))
-        .collect();
-    if chosen.is_empty() {
-        let names: Vec<&str> = config.streams.iter().map(|log| log.name.as_str()).collect();
-        return Err(Failure::Usage(format!(
-            "no log is named `{}`; the configuration has {}",
-            log.unwrap_or_default(),
-            names.join(", ")
-        )));
+// === impl Explainer ===
+
+impl Explainer {
+    fn new(config: Config, log: Option<&str>) -> Result<Self, Failure> {
+        let chosen: Vec<usize> = (0..config.streams.len())
+            .filter(|&stream| log.is_none_or(|name| config.streams[stream].name == name))
+            .collect();
+        if chosen.is_empty() {
+            let (log, names) = (log.unwrap_or_default(), input::names(&config));
+            return Err(Failure::Usage(format!("no log is named `{log}`; the configuration has {names}")));
+        }
+        let reader = |stream: usize| Reader {
+            stream,
+            buffer: Buffer::new(&config.streams[stream].line),
+            decoder: Decoder::new(&config.streams[stream].record),
+            intake: Intake::new(&config, stream),
+            findings: Vec::new(),
+        };
+        let readers = chosen.into_iter().map(reader).collect();
+        Ok(Self { state: State::new(&config, secret()?), readers, config, has_ended: false })
     }
-    let reader = |stream: usize| Reader {
-        stream,
-        decoder: Decoder::new(&config.streams[stream].record),
-        intake: Intake::new(config, stream),
-    };
-    Ok(chosen.into_iter().map(reader).collect())
+
+    /// Takes in bytes up to a line end, or a part of them.
+    fn take(&mut self, bytes: &[u8]) {
+        for reader in &mut self.readers {
+            reader.take(bytes, &self.config, &mut self.state);
+        }
+    }
+
+    /// Nothing comes any more.
+    fn finish(&mut self) {
+        self.has_ended = true;
+        for reader in &mut self.readers {
+            reader.buffer.finish();
+            reader.take_lines(&self.config, &mut self.state);
+        }
+    }
+
+    fn has_findings(&self) -> bool {
+        self.readers.iter().any(|reader| !reader.findings.is_empty())
+    }
+
+    /// What became of the line that has just ended.
+    fn explain(&mut self, number: u64) -> String {
+        let findings = || self.readers.iter().flat_map(|reader| &reader.findings);
+        let is_record = findings().any(|finding| finding.verdict == Verdict::Record);
+        let is_known = findings().any(|finding| finding.verdict != Verdict::Foreign);
+        let mut text = format!("line {number}\n");
+        for reader in &mut self.readers {
+            let name = &self.config.streams[reader.stream].name;
+            if reader.findings.is_empty() {
+                if is_record {
+                    // What looked like an open quote was a whole record of another log.
+                    reader.buffer.restart(0, 0);
+                } else if !self.has_ended {
+                    text.push_str(&format!("  {name}: goes on in the next line\n"));
+                }
+            }
+            for finding in reader.findings.drain(..) {
+                if finding.verdict != Verdict::Foreign || !is_known {
+                    text.push_str(&format!("  {name}: {}", finding.text));
+                }
+            }
+        }
+        text
+    }
 }
 
+// === impl Reader ===
+
 impl Reader {
-    fn explain(&mut self, config: &Config, state: &mut State, line: &[u8], text: &mut String) {
-        let log = &config.streams[self.stream];
-        let mut say = |what: &str| {
-            if writeln!(text, "  {}: {what}", log.name).is_err() {
-                unreachable!("writing to a string does not fail");
-            }
+    fn take(&mut self, mut bytes: &[u8], config: &Config, state: &mut State) {
+        while !bytes.is_empty() {
+            let space = self.buffer.space();
+            let (now, rest) = bytes.split_at(bytes.len().min(space.len()));
+            space[..now.len()].copy_from_slice(now);
+            self.buffer.filled(now.len(), clock::now());
+            bytes = rest;
+            self.take_lines(config, state);
+        }
+    }
+
+    fn take_lines(&mut self, config: &Config, state: &mut State) {
+        let Self { stream, buffer, decoder, intake, findings } = self;
+        let log = &config.streams[*stream];
+        while let Some(line) = buffer.next_line() {
+            findings.push(match line {
+                Err(reason) => Finding::rejected(reason.into()),
+                Ok(line) => {
+                    let before = state.logs[*stream].clone();
+                    if intake.decode(line.bytes, decoder, &mut state.logs[*stream]) {
+                        let counts = Counts::of(state);
+                        intake.apply(config, state, &mut Clock::Wall { now: clock::now() });
+                        let changes = Counts::of(state).since(&counts);
+                        Finding::record(log, intake, &before, &state.logs[*stream], &changes)
+                    } else {
+                        Finding::no_record(&before, &state.logs[*stream])
+                    }
+                }
+            });
+        }
+    }
+}
+
+// === impl Finding ===
+
+impl Finding {
+    fn rejected(reason: Reject) -> Self {
+        let verdict = if reason == Reject::Malformed { Verdict::Foreign } else { Verdict::Other };
+        Self { verdict, text: format!("rejected as {}: {}\n", reason.name(), reason.meaning()) }
+    }
+
+    /// Of a line that was counted as something other than a record.
+    fn no_record(before: &LogTally, now: &LogTally) -> Self {
+        if let Some(reason) = newly_rejected(before, now) {
+            return Self::rejected(reason);
+        }
+        let is_new = |one: &Ignore| now.ignored[*one as usize] > before.ignored[*one as usize];
+        let Some(reason) = Ignore::ALL.into_iter().find(is_new) else {
+            unreachable!("a line that is no record is counted");
         };
-        if line.len() > log.line.line_bytes_max {
-            return say("rejected as too_long: longer than limits.line");
-        }
-        let before = state.logs[self.stream].clone();
-        if !self.intake.decode(line, &mut self.decoder, &mut state.logs[self.stream]) {
-            let now = &state.logs[self.stream];
-            let rejected = Reject::ALL
-                .into_iter()
-                .find(|&one| now.rejected[one as usize] > before.rejected[one as usize]);
-            let ignored =
-                Ignore::ALL.into_iter().find(|&one| now.ignored[one as usize] > before.ignored[one as usize]);
-            return match (rejected, ignored) {
-                (Some(reason), _) => say(&format!("rejected as {}: {}", reason.name(), reason.meaning())),
-                (None, Some(reason)) => say(&format!("ignored as {}: {}", reason.name(), reason.meaning())),
-                (None, None) => unreachable!("a line that is no record is counted"),
-            };
-        }
-        let counts_before = Counts::of(state);
-        self.intake.apply(config, state, &mut Clock::Wall { now: clock::now() });
-        let now = &state.logs[self.stream];
-        let rejected =
-            Reject::ALL.into_iter().find(|&one| now.rejected[one as usize] > before.rejected[one as usize]);
-        match rejected {
-            Some(reason) => say(&format!("rejected as {}: {}", reason.name(), reason.meaning())),
-            None => say("a record"),
-        }
-        for (name, value) in self.fields(config) {
-            text.push_str(&format!("    {name:<12} {value}\n"));
+        let text = format!("ignored as {}: {}\n", reason.name(), reason.meaning());
+        Self { verdict: Verdict::Other, text }
+    }
+
+    /// Of a line that was decoded, with what was in it and what that changed.
+    fn record(
+        log: &StreamConfig,
+        intake: &Intake,
+        before: &LogTally,
+        now: &LogTally,
+        changes: &[String],
+    ) -> Self {
+        let mut new = match newly_rejected(before, now) {
+            Some(reason) => Self::rejected(reason),
+            None => Self { verdict: Verdict::Record, text: "a record\n".to_owned() },
+        };
+        let shown = fields(log, intake);
+        let width = shown.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        for (name, value) in shown {
+            new.add(format_args!("{name:<width$}  {value}"));
         }
         for role in Role::ALL {
             if now.values.invalid(role) > before.values.invalid(role) {
-                text.push_str(&format!("    the {} cannot be used and is counted as invalid\n", role.name()));
+                new.add(format_args!("the {} cannot be used and is counted as invalid", role.name()));
             }
         }
-        for change in Counts::of(state).since(&counts_before) {
-            text.push_str(&format!("    -> {change}\n"));
+        for change in changes {
+            new.add(format_args!("-> {change}"));
         }
+        new
     }
 
-    /// The mapped fields of the record, as they were written.
-    fn fields(&self, config: &Config) -> Vec<(String, String)> {
-        let event = &config.streams[self.stream].event;
-        let fields = &event.fields;
-        let mut mapped: Vec<(String, FieldId)> = Vec::new();
-        let mut push = |name: &str, field: Option<FieldId>| {
-            mapped.extend(field.map(|field| (name.to_owned(), field)));
-        };
-        if let crate::event::ModelName::Field(field) = event.model {
-            push("model", Some(field));
+    fn add(&mut self, what: std::fmt::Arguments<'_>) {
+        if writeln!(self.text, "    {what}").is_err() {
+            unreachable!("writing to a string does not fail");
         }
-        push("id", fields.id);
-        push("time", fields.time.as_ref().map(|time| time.field));
-        push("version", fields.version);
-        push("status", fields.status);
-        push("latency", fields.latency.map(|latency| latency.field));
-        push("prediction", fields.prediction);
-        push("score", fields.score);
-        push("label", fields.label);
-        push("trace_id", fields.trace_id);
-        for (class, field) in &fields.scores {
-            push(&format!("scores.{class}"), Some(*field));
-        }
-        for (slice, field) in &fields.slices {
-            push(&format!("slices.{slice}"), Some(*field));
-        }
-        let record = self.intake.record();
-        let mut shown = Vec::new();
-        for row in 0..record.rows() {
-            for (name, field) in &mapped {
-                let value = match record.value(*field, row) {
-                    Value::Missing => "is not there".to_owned(),
-                    Value::Null => "null".to_owned(),
-                    Value::Nested => "is an object or array where a plain value is needed".to_owned(),
-                    Value::Bool(truth) => truth.to_string(),
-                    Value::Number(number) => number.to_owned(),
-                    Value::Text(text) => format!("{text:?}"),
-                };
-                let name = if record.rows() > 1 { format!("[{row}].{name}") } else { name.clone() };
-                shown.push((name, value));
-            }
-        }
-        shown
     }
 }
+
+fn newly_rejected(before: &LogTally, now: &LogTally) -> Option<Reject> {
+    let is_new = |one: &Reject| now.rejected[*one as usize] > before.rejected[*one as usize];
+    Reject::ALL.into_iter().find(is_new)
+}
+
+// === impl Counts ===
 
 impl Counts {
     fn of(state: &State) -> Self {
@@ -217,4 +316,49 @@ impl Counts {
             })
             .collect()
     }
+}
+
+/// The mapped fields of the record, as they were written.
+fn fields(log: &StreamConfig, intake: &Intake) -> Vec<(String, String)> {
+    let event = &log.event;
+    let fields = &event.fields;
+    let mut mapped: Vec<(String, FieldId)> = Vec::new();
+    let mut push = |name: &str, field: Option<FieldId>| {
+        mapped.extend(field.map(|field| (name.to_owned(), field)));
+    };
+    if let crate::event::ModelName::Field(field) = event.model {
+        push("model", Some(field));
+    }
+    push("id", fields.id);
+    push("time", fields.time.as_ref().map(|time| time.field));
+    push("version", fields.version);
+    push("status", fields.status);
+    push("latency", fields.latency.map(|latency| latency.field));
+    push("prediction", fields.prediction);
+    push("score", fields.score);
+    push("label", fields.label);
+    push("trace_id", fields.trace_id);
+    for (class, field) in &fields.scores {
+        push(&format!("scores.{class}"), Some(*field));
+    }
+    for (slice, field) in &fields.slices {
+        push(&format!("slices.{slice}"), Some(*field));
+    }
+    let record = intake.record();
+    let mut shown = Vec::new();
+    for row in 0..record.rows() {
+        for (name, field) in &mapped {
+            let value = match record.value(*field, row) {
+                Value::Missing => "is not there".to_owned(),
+                Value::Null => "null".to_owned(),
+                Value::Nested => "is an object or array where a plain value is needed".to_owned(),
+                Value::Bool(truth) => truth.to_string(),
+                Value::Number(number) => number.to_owned(),
+                Value::Text(text) => format!("{text:?}"),
+            };
+            let name = if record.rows() > 1 { format!("[{row}].{name}") } else { name.clone() };
+            shown.push((name, value));
+        }
+    }
+    shown
 }

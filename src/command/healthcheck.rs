@@ -1,9 +1,11 @@
 //! `healthcheck`: asks a running exporter on this host whether it is ready, for images without a shell.
 
 use super::{ConfigArguments, Failure, Outcome, load};
+use crate::http::client::{Answer, Client};
 use clap::Args;
-use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// For connecting, for the question and for the answer: a probe is asked every few seconds.
@@ -13,19 +15,24 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 pub(super) struct HealthcheckArguments {
     #[command(flatten)]
     config: ConfigArguments,
+    /// The same as `run` has: with TLS in it, the certificate in its cert_file is the one that is accepted
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    web_config_file: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &HealthcheckArguments) -> Outcome {
     let listen = load(&arguments.config.config)?.plan.listen;
-    let failures = loopback(listen).into_iter().map(|address| match ask(address) {
-        Ok(()) => Ok(()),
-        Err(what) => Err(format!("{address}: {what}")),
-    });
+    if listen.port() == 0 {
+        let what = "`listen` has port 0, so which port was taken is not known; give it a port to be asked at";
+        return Err(Failure::Usage(what.to_owned()));
+    }
+    let client = Client::new(arguments.web_config_file.as_deref())
+        .map_err(|error| Failure::Usage(format!("wrong web configuration\n{error}")))?;
     let mut reasons = Vec::new();
-    for answer in failures {
-        match answer {
+    for address in loopback(listen) {
+        match ask(&client, address) {
             Ok(()) => return Ok(()),
-            Err(reason) => reasons.push(reason),
+            Err(reason) => reasons.push(format!("{address}: {reason}")),
         }
     }
     Err(Failure::Work(format!("not ready: {}", reasons.join("; "))))
@@ -42,22 +49,23 @@ fn loopback(listen: SocketAddr) -> Vec<SocketAddr> {
     }
 }
 
-fn ask(address: SocketAddr) -> Result<(), String> {
-    let mut stream =
-        TcpStream::connect_timeout(&address, TIMEOUT).map_err(|error| format!("cannot connect: {error}"))?;
-    let asked = stream
-        .set_read_timeout(Some(TIMEOUT))
-        .and_then(|()| stream.set_write_timeout(Some(TIMEOUT)))
-        .and_then(|()| stream.write_all(b"GET /-/ready HTTP/1.0\r\nHost: localhost\r\n\r\n"));
-    asked.map_err(|error| format!("cannot ask: {error}"))?;
-    let mut answer = Vec::new();
-    stream.take(4096).read_to_end(&mut answer).map_err(|error| format!("no answer: {error}"))?;
-    let answer = String::from_utf8_lossy(&answer);
-    let status = answer.split_ascii_whitespace().nth(1).unwrap_or_default();
-    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).trim();
-    match status {
-        "200" => Ok(()),
-        "" => Err("no HTTP answer; does it speak TLS? then probe it over HTTPS".to_owned()),
-        status => Err(format!("status {status}: {body}")),
+fn ask(client: &Client, address: SocketAddr) -> Result<(), String> {
+    match client.get(address, "/-/ready", TIMEOUT) {
+        Ok(Answer { status: 200, .. }) => Ok(()),
+        Ok(Answer { status: 400, reason }) if !client.speaks_tls() => {
+            Err(format!("{reason}; give the --web.config.file that the exporter was started with"))
+        }
+        Ok(Answer { status: 404, .. }) => Err("something else answers there: it has no /-/ready".to_owned()),
+        Ok(Answer { status, reason }) => Err(format!("status {status}: {reason}")),
+        Err(error) => Err(match error.kind() {
+            ErrorKind::ConnectionRefused => "nothing listens there; does the exporter run?".to_owned(),
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                format!("no answer within {}", humantime::format_duration(TIMEOUT))
+            }
+            ErrorKind::InvalidData if client.speaks_tls() => {
+                format!("{error}; was the exporter started with this --web.config.file?")
+            }
+            _ => error.to_string(),
+        }),
     }
 }

@@ -4,6 +4,13 @@ use std::io::{self, IsTerminal};
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
+/// The level that a word on the command line names.
+pub(super) fn read_level(written: &str) -> Result<Level, &'static str> {
+    let levels = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
+    let named = levels.into_iter().find(|level| written.eq_ignore_ascii_case(level.as_str()));
+    named.ok_or("expected error, warn, info, debug or trace")
+}
+
 /// Starts logging. `level` comes before `RUST_LOG`, which comes before `info`.
 pub(super) fn start(level: Option<Level>) {
     let filter = match level {

@@ -10,13 +10,16 @@ mod explain;
 mod healthcheck;
 mod input;
 mod log;
+mod own_bug;
 mod replay;
 mod run;
 mod serve;
 
 use crate::config::{self, Loaded};
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::io::{self, Write};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -26,13 +29,22 @@ enum Failure {
     Work(String),
     /// Exit code 2.
     Usage(String),
+    /// Whoever read standard output has seen enough (`| head`), which is fine: exit code 0.
+    Unread,
 }
 
 type Outcome = Result<(), Failure>;
 
+const EXIT_CODES: &str = "Exit codes: 0 fine, 1 failed at work, 2 wrong usage or configuration.";
+
 /// Measures machine learning models in production from their inference logs, for Prometheus.
 #[derive(Parser)]
-#[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(
+    version,
+    subcommand_negates_reqs = true,
+    override_usage = "inference-exporter [run] --config <FILE> [OPTIONS]\n       inference-exporter <COMMAND>",
+    after_help = EXIT_CODES
+)]
 struct CommandLine {
     #[command(subcommand)]
     command: Option<Command>,
@@ -44,8 +56,8 @@ struct CommandLine {
 
 #[derive(Args, Clone)]
 struct LogArguments {
-    /// What the exporter itself logs to stderr: error, warn, info, debug or trace [default: info, or RUST_LOG]
-    #[arg(long, global = true, value_name = "LEVEL")]
+    /// What the exporter itself logs to stderr: error, warn, info, debug or trace [default: RUST_LOG, or info]
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = log::read_level)]
     log_level: Option<tracing::Level>,
 }
 
@@ -76,35 +88,47 @@ enum Command {
 pub fn main() -> ExitCode {
     let arguments = CommandLine::parse();
     log::start(arguments.log.log_level);
-    let outcome = match arguments.command {
-        None => match &arguments.run {
-            Some(arguments) => run::run(arguments),
-            None => Err(Failure::Usage("run needs --config FILE; --help lists the commands".to_owned())),
-        },
-        Some(Command::Run(arguments)) => run::run(&arguments),
-        Some(Command::Check(arguments)) => check::run(&arguments),
-        Some(Command::Replay(arguments)) => replay::run(&arguments),
-        Some(Command::Explain(arguments)) => explain::run(&arguments),
-        Some(Command::Healthcheck(arguments)) => healthcheck::run(&arguments),
-        Some(Command::Demo(arguments)) => demo::run(&arguments),
-    };
+    own_bug::report();
+    // The hook has said what there is to say of a panic; it is left to end with an exit code of ours.
+    let outcome = panic::catch_unwind(AssertUnwindSafe(|| run_command(arguments)));
     let (code, text) = match outcome {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(Failure::Work(text)) => (1, text),
-        Err(Failure::Usage(text)) => (2, text),
+        Ok(Ok(()) | Err(Failure::Unread)) => return ExitCode::SUCCESS,
+        Ok(Err(Failure::Work(text))) => (1, text),
+        Ok(Err(Failure::Usage(text))) => (2, text),
+        Err(_) => return ExitCode::FAILURE,
     };
     // Where even stderr is gone, the exit code is all that is left to say.
     writeln!(io::stderr(), "inference-exporter: {text}").ok();
     ExitCode::from(code)
 }
 
-/// Reads a configuration; its warnings go to the log.
+fn run_command(arguments: CommandLine) -> Outcome {
+    match (arguments.command, arguments.run) {
+        (None, Some(arguments)) | (Some(Command::Run(arguments)), None) => run::run(&arguments),
+        (Some(Command::Check(arguments)), None) => check::run(&arguments),
+        (Some(Command::Replay(arguments)), None) => replay::run(&arguments),
+        (Some(Command::Explain(arguments)), None) => explain::run(&arguments),
+        (Some(Command::Healthcheck(arguments)), None) => healthcheck::run(&arguments),
+        (Some(Command::Demo(arguments)), None) => demo::run(&arguments),
+        (Some(_), Some(_)) => {
+            let what = "options of a command come after it, except for --log-level";
+            CommandLine::command().error(ErrorKind::ArgumentConflict, what).exit()
+        }
+        (None, None) => {
+            let what = "--config <FILE> is missing";
+            CommandLine::command().error(ErrorKind::MissingRequiredArgument, what).exit()
+        }
+    }
+}
+
+/// Reads a configuration, with what there is to warn of.
 fn load(path: &Path) -> Result<Loaded, Failure> {
     let environment = |name: &str| std::env::var(name).ok();
     config::load(path, &environment)
         .map_err(|errors| Failure::Usage(format!("wrong configuration\n{errors}")))
 }
 
+/// Reads a configuration; its warnings go to the log.
 fn load_and_warn(path: &Path) -> Result<config::Plan, Failure> {
     let Loaded { plan, warnings } = load(path)?;
     for warning in warnings {
@@ -113,15 +137,13 @@ fn load_and_warn(path: &Path) -> Result<config::Plan, Failure> {
     Ok(plan)
 }
 
-/// Writes to standard output. A reader that has gone away has seen enough.
+/// Writes to standard output.
 fn print(bytes: &[u8]) -> Outcome {
     let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::Work(format!("cannot write to standard output: {error}")))
-        }
-        _ => Ok(()),
-    }
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::Unread,
+        _ => Failure::Work(format!("cannot write to standard output: {error}")),
+    })
 }
 
 /// Random bytes for what is hashed with a key of its own.

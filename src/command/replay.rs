@@ -15,7 +15,7 @@ use std::io::{self, IsTerminal};
 pub(super) struct ReplayArguments {
     #[command(flatten)]
     config: ConfigArguments,
-    /// Files to read, as FILE or NAME=FILE with the name of a log; `-` is standard input [default: the
+    /// What to read, as FILE or NAME=FILE with the name of a log; NAME=- is standard input [default: the
     /// configured paths]
     #[arg(value_name = "LOG")]
     logs: Vec<String>,
@@ -28,7 +28,7 @@ pub(super) struct ReplayArguments {
 enum Output {
     /// A report for a person
     Text,
-    /// The report as documented in docs/report.md
+    /// The report for a program
     Json,
     /// The exposition, as /metrics would have it
     Metrics,
@@ -59,7 +59,9 @@ pub(super) fn run(arguments: &ReplayArguments) -> Outcome {
         Output::Json => report::json(&Status::new(&state)),
         Output::Text => report::text(&Status::new(&state), io::stdout().is_terminal()).into_bytes(),
     };
-    print(&text)
+    print(&text)?;
+    // A prompt must not follow the last line on its own line.
+    if text.ends_with(b"\n") { Ok(()) } else { print(b"\n") }
 }
 
 /// All files that the configured paths match now.
@@ -72,6 +74,10 @@ fn configured(config: &Config) -> Result<Vec<Chosen>, Failure> {
             tracing::warn!(log = log.name, "no file matches the configured paths");
         }
         chosen.extend(files.into_iter().map(|path| Chosen { stream, path }));
+    }
+    if chosen.is_empty() {
+        let what = "there is nothing to read: no file matches the configured paths; name files as LOG";
+        return Err(Failure::Work(what.to_owned()));
     }
     Ok(chosen)
 }

@@ -1,7 +1,7 @@
 //! `run`: the sidecar.
 
 use super::serve::{self, Options};
-use super::{ConfigArguments, Failure, Outcome, load_and_warn};
+use super::{Failure, Outcome, load_and_warn};
 use crate::http::web_config::WebConfig;
 use clap::Args;
 use std::path::PathBuf;
@@ -9,8 +9,10 @@ use std::time::Duration;
 
 #[derive(Args)]
 pub(super) struct RunArguments {
-    #[command(flatten)]
-    config: ConfigArguments,
+    // Not flattened: clap would not see that it makes a `run` of a command line without a command.
+    /// The configuration file
+    #[arg(long, short, value_name = "FILE")]
+    config: PathBuf,
     /// TLS and basic authentication, in the schema of Prometheus' exporter-toolkit
     #[arg(long = "web.config.file", value_name = "FILE")]
     web_config_file: Option<PathBuf>,
@@ -23,12 +25,12 @@ pub(super) struct RunArguments {
 }
 
 pub(super) fn run(arguments: &RunArguments) -> Outcome {
-    let plan = load_and_warn(&arguments.config.config)?;
+    let plan = load_and_warn(&arguments.config)?;
     let web = arguments.web_config_file.as_deref().map(WebConfig::load).transpose();
     let web = web.map_err(|error| Failure::Usage(format!("wrong web configuration\n{error}")))?;
     serve::serve(Options {
         plan,
-        config_file: Some(arguments.config.config.clone()),
+        config_file: Some(arguments.config.clone()),
         web,
         enable_lifecycle: arguments.web_enable_lifecycle,
         shutdown_delay: arguments.shutdown_delay,

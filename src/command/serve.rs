@@ -17,11 +17,13 @@ use crate::pipeline::State;
 use crate::pipeline::live::Live;
 use exporter::Exporter;
 use reload::Reloader;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a sidecar is started with.
 pub(super) struct Options {
@@ -38,6 +40,13 @@ pub(super) struct Options {
 /// How often the configuration file is compared with the one that is in force.
 const CONFIG_WATCH_INTERVAL: Duration = Duration::from_secs(2);
 
+/// The signals that a sidecar answers.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
 /// Serves until a signal to end.
 pub(super) fn serve(options: Options) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -46,8 +55,19 @@ pub(super) fn serve(options: Options) -> Outcome {
         .enable_all()
         .build()
         .map_err(|error| Failure::Work(format!("cannot start the runtime: {error}")))?;
+    let outcome = start(&runtime, options);
+    // A reload that hangs in the file system must not keep the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+fn start(runtime: &Runtime, options: Options) -> Outcome {
     let Options { plan, config_file, web, enable_lifecycle, shutdown_delay, announce } = options;
     let entered = runtime.enter();
+    // Before anything can be asked of this process: until then, a signal ends it, or is lost if it is the
+    // first process of its container.
+    let signals =
+        Signals::new().map_err(|error| Failure::Work(format!("cannot listen for signals: {error}")))?;
     let listener = listen::bind(plan.listen).map_err(|error| Failure::Work(error.to_string()))?;
     drop(entered);
     let state = Arc::new(Mutex::new(State::new(&plan.pipeline, secret()?)));
@@ -59,8 +79,9 @@ pub(super) fn serve(options: Options) -> Outcome {
     let exporter = Exporter::new(state, reloader.clone(), enable_lifecycle)
         .map_err(|error| Failure::Work(format!("cannot register the exporter's own metrics: {error}")))?;
     announce(listener.local_addr());
-    runtime.block_on(run(listener, Arc::new(exporter), web, reloader, &control, shutdown_delay))?;
-    ingest.join().map_err(|_| Failure::Work("the thread that reads the logs broke an invariant".to_owned()))
+    let exporter = Arc::new(exporter);
+    runtime.block_on(run(listener, exporter, web, reloader, signals, &control, shutdown_delay))?;
+    ingest.join().map_err(|_| broken("the thread that reads the logs"))
 }
 
 async fn run(
@@ -68,32 +89,53 @@ async fn run(
     exporter: Arc<Exporter>,
     web: Option<WebConfig>,
     reloader: Option<Arc<Reloader>>,
+    signals: Signals,
     control: &ingest::Control,
     shutdown_delay: Duration,
 ) -> Outcome {
-    let fail = |error| Failure::Work(format!("cannot listen for signals: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
-    let hangup = signal(SignalKind::hangup()).map_err(fail)?;
+    let Signals { mut terminate, mut interrupt, hangup } = signals;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let service: Arc<dyn Service> = exporter.clone();
-    let http = tokio::spawn(server::serve(listener, service, web, Limits::default(), async {
+    let mut http = tokio::spawn(server::serve(listener, service, web, Limits::default(), async {
         // The other end is dropped only when this function returns, which stops the server too.
         stopped.await.ok();
     }));
     let reloads = tokio::spawn(reload::follow(reloader, exporter, hangup, CONFIG_WATCH_INTERVAL));
-    let died = tokio::select! {
-        _ = terminate.recv() => false,
-        _ = interrupt.recv() => false,
-        () = control.ended() => true,
+    let broke = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        () = control.ended() => Some(broken("the thread that reads the logs")),
+        _ = &mut http => Some(broken("the server")),
     };
     reloads.abort();
-    if died {
-        return Err(Failure::Work("the thread that reads the logs broke an invariant".to_owned()));
+    if let Some(failure) = broke {
+        return Err(failure);
     }
     tracing::info!("reading what is already written, then ending");
     control.stop().await;
-    tokio::time::sleep(shutdown_delay).await;
+    // Whoever asks twice does not wait for a last scrape.
+    tokio::select! {
+        () = tokio::time::sleep(shutdown_delay) => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
     drop(stop);
-    http.await.map_err(|error| Failure::Work(format!("the server broke an invariant: {error}")))
+    http.await.map_err(|_| broken("the server"))
+}
+
+fn broken(what: &str) -> Failure {
+    Failure::Work(format!("{what} stopped because of a bug in this program; see the log"))
+}
+
+// === impl Signals ===
+
+impl Signals {
+    /// From now on the signals wait to be received. Needs a runtime.
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
 }

@@ -25,7 +25,8 @@ fn write_plan(out: &mut String, plan: &Plan) -> fmt::Result {
     writeln!(out, "listen: {}", plan.listen)?;
     match &plan.state_dir {
         Some(path) => {
-            writeln!(out, "state: {}, written every {}", path.display(), plan.checkpoint_interval)?;
+            let path = path.display();
+            writeln!(out, "state: {path}, not used by this version; a restart begins anew")?;
         }
         None => writeln!(out, "state: none; a restart begins anew")?,
     }

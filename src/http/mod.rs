@@ -7,6 +7,7 @@
 //! [`Limits`]: connections, bytes of a header, responses in memory, renderings and password hashes at a time,
 //! and the time of every wait.
 
+pub mod client;
 pub mod listen;
 pub mod schema;
 pub mod server;

@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use tokio_rustls::rustls::{
-    DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig, SignatureScheme,
-    SupportedProtocolVersion, version,
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
+    ServerConfig, SignatureScheme, SupportedProtocolVersion, version,
 };
 
 /// What is asked of clients, in the names of Go's `crypto/tls`, which the web configuration uses.
@@ -52,6 +52,14 @@ pub(super) enum MaterialError {
 struct AnyCertificate {
     provider: Arc<CryptoProvider>,
     is_required: bool,
+}
+
+/// Takes one certificate, known beforehand, if its sender proves to have its key. Neither its name nor its
+/// dates matter: it is the one.
+#[derive(Debug)]
+struct ThisCertificate {
+    provider: Arc<CryptoProvider>,
+    certificate: CertificateDer<'static>,
 }
 
 // === impl ClientAuth ===
@@ -118,6 +126,28 @@ impl Material {
         Ok(Arc::new(config))
     }
 
+    /// The side of a client that talks to the server with this certificate and to no other. Where the
+    /// server asks for a certificate, it shows the same one: on this host there is no other.
+    pub(super) fn client_config(&self) -> Result<Arc<ClientConfig>, Vec<MaterialError>> {
+        let provider = Arc::new(ring::default_provider());
+        let chain = certificates(&self.certificate).map_err(|what| vec![MaterialError::Certificate(what)])?;
+        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|error| {
+            vec![MaterialError::Key(format!("holds no private key in PEM format ({error})"))]
+        })?;
+        let Some(certificate) = chain.first().cloned() else {
+            unreachable!("a chain without a certificate is an error");
+        };
+        let verifier = ThisCertificate { provider: Arc::clone(&provider), certificate };
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(MinVersion::Tls12.versions())
+            .map_err(|error| vec![MaterialError::Key(error.to_string())])?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_client_auth_cert(chain, key)
+            .map_err(|error| vec![unfit(&error)])?;
+        Ok(Arc::new(config))
+    }
+
     fn verifier(
         &self,
         client_auth: ClientAuth,
@@ -158,6 +188,47 @@ impl ClientCertVerifier for AnyCertificate {
         _: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+impl ServerCertVerifier for ThisCertificate {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if *certificate == self.certificate {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
+        }
     }
 
     fn verify_tls12_signature(

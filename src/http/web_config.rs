@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
-use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 
 use super::auth::Users;
 use super::schema::{Document, Mistake, Mistakes, TLS, TlsSection};
@@ -109,6 +109,18 @@ impl WebConfig {
     }
 }
 
+/// What speaks to a server that is started with this file; `None` where it speaks no TLS. Blocking.
+pub(super) fn load_client(path: &Path) -> Result<Option<Arc<ClientConfig>>, WebConfigError> {
+    let load = || {
+        let text = read_file(path).map_err(|error| vec![Mistake::of("", unreadable(path, &error))])?;
+        let Some(section) = Document::parse(&text)?.tls else { return Ok(None) };
+        let paths = section.paths(path.parent().unwrap_or(Path::new("")));
+        let material = read_material(&paths)?;
+        material.client_config().map(Some).map_err(|errors| mistakes(errors, &paths))
+    };
+    load().map_err(|mistakes| WebConfigError { path: path.into(), mistakes })
+}
+
 /// Leaves out keys and hashes.
 impl fmt::Debug for WebConfig {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,19 +152,22 @@ fn server_config(
     paths: &[(&'static str, PathBuf)],
 ) -> Result<Arc<ServerConfig>, Vec<Mistake>> {
     let built = material.server_config(section.client_auth, section.min_version);
-    built.map_err(|errors| {
-        let mistake = |error| {
-            let (key, problem) = match error {
-                MaterialError::Certificate(problem) => ("cert_file", problem),
-                MaterialError::Key(problem) => ("key_file", problem),
-                MaterialError::ClientCa(problem) => ("client_ca_file", problem),
-            };
-            let file = paths.iter().find(|(known, _)| *known == key).map(|(_, path)| path.display());
-            let file = file.map(|file| file.to_string()).unwrap_or_default();
-            Mistake::of(format!("{TLS}.{key}"), format!("{file} {problem}"))
+    built.map_err(|errors| mistakes(errors, paths))
+}
+
+/// Names the file that each error is about.
+fn mistakes(errors: Vec<MaterialError>, paths: &[(&'static str, PathBuf)]) -> Vec<Mistake> {
+    let mistake = |error| {
+        let (key, problem) = match error {
+            MaterialError::Certificate(problem) => ("cert_file", problem),
+            MaterialError::Key(problem) => ("key_file", problem),
+            MaterialError::ClientCa(problem) => ("client_ca_file", problem),
         };
-        errors.into_iter().map(mistake).collect()
-    })
+        let file = paths.iter().find(|(known, _)| *known == key).map(|(_, path)| path.display());
+        let file = file.map(|file| file.to_string()).unwrap_or_default();
+        Mistake::of(format!("{TLS}.{key}"), format!("{file} {problem}"))
+    };
+    errors.into_iter().map(mistake).collect()
 }
 
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
