@@ -27,7 +27,7 @@ demo: setup-build ## three models with live traffic, late labels and a bad relea
 
 test: setup-test test-rust test-rules test-dashboards test-real ## everything that proves the tree, real Prometheus and Chromium included
 
-test-rust: setup-build ## the Rust tests alone; no server, no network
+test-rust: setup-test ## the Rust tests alone; promtool checks what they write
 	cargo test --locked
 
 test-rules: setup-test ## the alert rules and their unit tests, with promtool
@@ -51,7 +51,7 @@ lint: setup-test ## formatting, clippy, documentation, shell and Python syntax; 
 bench: setup-build ## the benchmarks (criterion); results in target/criterion/
 	cargo bench --locked
 
-golden: setup-build ## rewrites the expected outputs; read the diff before you commit it
+golden: setup-test ## rewrites the expected outputs; read the diff before you commit it
 	UPDATE_GOLDEN=1 cargo test --locked
 	git --no-pager diff --stat -- tests docs deploy
 
