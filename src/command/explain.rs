@@ -6,12 +6,14 @@
 use super::{ConfigArguments, Failure, Outcome, clock, input, load_and_warn, print, secret};
 use crate::event::mapping::Role;
 use crate::line::Buffer;
+use crate::monitor::Task;
 use crate::monitor::tally::{LabelResult, Unlabeled};
 use crate::pipeline::intake::{Clock, Intake};
 use crate::pipeline::{Config, LogTally, State, StreamConfig};
 use crate::record::{Decoder, FieldId, Value};
 use crate::verdict::{Ignore, Reject};
 use clap::Args;
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::io::{self, BufRead, IsTerminal};
 
@@ -19,8 +21,7 @@ use std::io::{self, BufRead, IsTerminal};
 pub(super) struct ExplainArguments {
     #[command(flatten)]
     config: ConfigArguments,
-    /// The log that the lines are of [default: every log is tried, and those whose format the line is not in
-    /// are left out]
+    /// The log that the lines are of [default: every log is tried, and those that know a line best answer]
     #[arg(long, value_name = "NAME")]
     log: Option<String>,
 }
@@ -49,12 +50,14 @@ struct Finding {
     text: String,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// How much a log knows of a line, from the least.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
-    Record,
     /// Not in the log's format, so most likely a line of another log.
     Foreign,
     Other,
+    Header,
+    Record,
 }
 
 /// Counts that tell what a line did.
@@ -140,26 +143,20 @@ impl Explainer {
         self.readers.iter().any(|reader| !reader.findings.is_empty())
     }
 
-    /// What became of the line that has just ended.
+    /// What became of the line that has just ended. Where some logs know it, the others are left out.
     fn explain(&mut self, number: u64) -> String {
         let findings = || self.readers.iter().flat_map(|reader| &reader.findings);
-        let is_record = findings().any(|finding| finding.verdict == Verdict::Record);
-        let is_known = findings().any(|finding| finding.verdict != Verdict::Foreign);
+        let best = findings().map(|finding| finding.verdict).max();
         let mut text = format!("line {number}\n");
         for reader in &mut self.readers {
-            let name = &self.config.streams[reader.stream].name;
-            if reader.findings.is_empty() {
-                if is_record {
-                    // What looked like an open quote was a whole record of another log.
-                    reader.buffer.restart(0, 0);
-                } else if !self.has_ended {
-                    text.push_str(&format!("  {name}: goes on in the next line\n"));
-                }
+            let log = &self.config.streams[reader.stream];
+            if best == Some(Verdict::Record) {
+                reader.forget_foreign(log);
+            } else if reader.findings.is_empty() && !self.has_ended {
+                text.push_str(&format!("  {}: goes on in the next line\n", log.name));
             }
-            for finding in reader.findings.drain(..) {
-                if finding.verdict != Verdict::Foreign || !is_known {
-                    text.push_str(&format!("  {name}: {}", finding.text));
-                }
+            for finding in reader.findings.drain(..).filter(|finding| Some(finding.verdict) == best) {
+                text.push_str(&format!("  {}: {}", log.name, finding.text));
             }
         }
         text
@@ -169,6 +166,16 @@ impl Explainer {
 // === impl Reader ===
 
 impl Reader {
+    /// The line was a record of another log: it was neither this one's header nor does it open a quote here.
+    fn forget_foreign(&mut self, log: &StreamConfig) {
+        if self.findings.is_empty() && log.line.quoted.is_some() {
+            self.buffer.restart(0, 0);
+        }
+        if self.findings.iter().any(|finding| finding.verdict == Verdict::Header) {
+            self.decoder = Decoder::new(&log.record);
+        }
+    }
+
     fn take(&mut self, mut bytes: &[u8], config: &Config, state: &mut State) {
         while !bytes.is_empty() {
             let space = self.buffer.space();
@@ -206,7 +213,10 @@ impl Reader {
 
 impl Finding {
     fn rejected(reason: Reject) -> Self {
-        let verdict = if reason == Reject::Malformed { Verdict::Foreign } else { Verdict::Other };
+        let verdict = match reason {
+            Reject::Malformed | Reject::Container | Reject::NothingMapped => Verdict::Foreign,
+            _ => Verdict::Other,
+        };
         Self { verdict, text: format!("rejected as {}: {}\n", reason.name(), reason.meaning()) }
     }
 
@@ -220,7 +230,8 @@ impl Finding {
             unreachable!("a line that is no record is counted");
         };
         let text = format!("ignored as {}: {}\n", reason.name(), reason.meaning());
-        Self { verdict: Verdict::Other, text }
+        let verdict = if reason == Ignore::Header { Verdict::Header } else { Verdict::Other };
+        Self { verdict, text }
     }
 
     /// Of a line that was decoded, with what was in it and what that changed.
@@ -270,8 +281,11 @@ impl Counts {
         let mut counts = Vec::new();
         for monitor in state.monitors() {
             let model = monitor.name();
+            let is_number = matches!(monitor.config().task, Task::Regression);
             for result in LabelResult::ALL {
-                counts.push((format!("{model}: label {}", result.name()), monitor.labels()[result as usize]));
+                // Told apart by name from those of a version that has none.
+                let which = format!("{model}: label {}, of no known version", result.name());
+                counts.push((which, monitor.labels()[result as usize]));
             }
             let waiting = monitor.join().labels_waiting() as u64;
             counts.push((format!("{model}: label waits for its prediction"), waiting));
@@ -288,7 +302,9 @@ impl Counts {
                 counts.push((format!("{of}: request"), ok + version.requests_unnamed));
                 counts.push((format!("{of}: failed request"), failed));
                 for (class, &count) in monitor.classes().vocabulary().names().zip(&version.predictions) {
-                    counts.push((format!("{of}: prediction {class}"), count));
+                    // Numbers have no classes, and are counted as one.
+                    let which = if is_number { String::new() } else { format!(" {class}") };
+                    counts.push((format!("{of}: prediction{which}"), count));
                 }
                 counts.push((format!("{of}: prediction waits for its label"), version.pending));
                 for result in LabelResult::ALL {
@@ -305,14 +321,16 @@ impl Counts {
 
     /// What happened since `before`, a line each.
     fn since(&self, before: &Self) -> Vec<String> {
-        let earlier =
-            |name: &str| before.counts.iter().find(|(known, _)| known == name).map_or(0, |(_, count)| *count);
+        let earlier: HashMap<&str, u64> =
+            before.counts.iter().map(|(name, count)| (name.as_str(), *count)).collect();
         self.counts
             .iter()
-            .filter_map(|(name, count)| match count.checked_sub(earlier(name)) {
-                None | Some(0) => None,
-                Some(1) => Some(name.clone()),
-                Some(times) => Some(format!("{name} ({times} times)")),
+            .filter_map(|(name, count)| {
+                match count.checked_sub(earlier.get(name.as_str()).copied().unwrap_or(0)) {
+                    None | Some(0) => None,
+                    Some(1) => Some(name.clone()),
+                    Some(times) => Some(format!("{name} ({times} times)")),
+                }
             })
             .collect()
     }

@@ -1,1 +1,12 @@
-//! Later.
+//! The commands, as a user calls them: processes, their exit codes, what they say, what they serve.
+
+// One exporter that runs, and what it is asked.
+mod process;
+// Commands that end by themselves.
+mod calls;
+// The sidecar: signals, reload, shutdown, its own log.
+mod sidecar;
+// What is followed live comes to what a replay of the whole says.
+mod rotation;
+// Asking over TLS.
+mod probe;
