@@ -7,7 +7,8 @@ use crate::gauge::{Averaged, ClassValues, RankingValues, Scalar};
 use crate::score::Average;
 
 const CLASSIFIERS: &str = "the task is regression, or there is no sample";
-const CLASS_UNDEFINED: &str = "the task is regression, or the denominator is 0";
+const CLASS_UNDEFINED: &str =
+    "the task is regression, the class was neither predicted nor actual, or the denominator is 0";
 const AVERAGE_UNDEFINED: &str = "the task is regression, the slice is not all, or no class has the value";
 const SCORES: &str = "the slice is not all, no outcome has the scores it takes, or one is outside 0..1";
 const RANKING: &str = "the slice is not all, or scored outcomes are all of one class";
@@ -99,7 +100,8 @@ pub(super) const FAMILIES: &[Family] = &[
         "inference_specificity_ratio",
         "Of the labels of other classes, the share that was not predicted as this one: tn / (tn + fp).",
         &["class"],
-        "the task is regression, the slice is not all, or the denominator is 0",
+        "the task is regression, the slice is not all, the class was neither predicted nor actual, or the \
+         denominator is 0",
         |view, writer| each_class_of_all(view, writer, |values| values.specificity),
     ),
     gauge(

@@ -83,7 +83,7 @@ impl Monitor {
         if let Some(id) = self.statuses.find(status) {
             return (id, self.failed[usize::from(id)]);
         }
-        let room = series::room_for_status(self);
+        let room = !self.statuses.is_full() && series::room_for_status(self);
         let id = self.statuses.intern(status, || room);
         if id == FOLDED {
             return (id, self.config.failed.is_match(status));
@@ -172,8 +172,8 @@ impl Monitor {
         if let Some(class) = self.classes.find(value) {
             return Some(class);
         }
-        let room = !self.series_full;
         let known = self.classes.vocabulary().len();
+        let room = !self.series_full && !self.classes.vocabulary().is_full();
         let fits = room && series::room_for_class(self);
         let class = self.classes.resolve(value, || fits);
         if self.classes.vocabulary().len() > known {

@@ -47,6 +47,11 @@ impl Vocabulary {
         self.names.len() == 1
     }
 
+    /// Whether every further value is folded.
+    pub fn is_full(&self) -> bool {
+        self.names.len() > self.limit
+    }
+
     pub fn name(&self, id: u16) -> &str {
         &self.names[usize::from(id)]
     }
@@ -74,7 +79,7 @@ impl Vocabulary {
         if let Some(id) = self.find(name) {
             return id;
         }
-        let fits = self.names.len() <= self.limit && name.len() <= self.length_max && name != OTHER;
+        let fits = !self.is_full() && name.len() <= self.length_max && name != OTHER;
         if fits && admitted() {
             return self.push(name);
         }

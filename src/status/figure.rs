@@ -68,6 +68,7 @@ pub fn bytes(bytes: u64) -> String {
 /// A length of time in seconds: `250 ms`, `2.5 s`, `3 h`.
 pub fn duration(seconds: f64) -> String {
     match seconds {
+        0.0 => "0 s".to_owned(),
         seconds if seconds < 0.001 => format!("{} µs", figure(seconds * 1e6)),
         seconds if seconds < 1.0 => format!("{} ms", trimmed(seconds * 1e3)),
         seconds if seconds < 120.0 => format!("{} s", trimmed(seconds)),
@@ -149,8 +150,8 @@ mod tests {
             assert_eq!(age(time, now), text);
         }
         assert_eq!(
-            (duration(0.25), duration(0.0025), duration(2.5)),
-            ("250 ms".into(), "2.5 ms".into(), "2.5 s".into())
+            (duration(0.0), duration(0.25), duration(0.0025), duration(2.5)),
+            ("0 s".into(), "250 ms".into(), "2.5 ms".into(), "2.5 s".into())
         );
         assert_eq!(instant(1_772_481_547.9), "2026-03-02 19:59:07 UTC");
         assert_eq!(instant(f64::MAX), format!("{:.0} s since 1970", f64::MAX));
