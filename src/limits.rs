@@ -53,8 +53,9 @@ pub const BATCH_ROWS_MAX: usize = 100_000;
 /// (12 bytes each), so 48 MiB at most.
 pub const BATCH_SLOTS_MAX: usize = 1 << 22;
 
-/// Models that `"*"` may create; more become `__other__`.
-pub const MODELS_MAX: usize = 1000;
+/// Models, those of the configuration included, up to which `"*"` makes new ones; more become `__other__`.
+/// Whoever can write a name into a log could otherwise make any number of series.
+pub const MODELS_MAX: usize = 100;
 
 /// The value every label takes once its limit is reached.
 pub const OTHER: &str = "__other__";

@@ -4,6 +4,7 @@ use super::estimate::{self, Bound};
 use super::{Plan, plan, value};
 use crate::event::{Fields, ModelName, Unit};
 use crate::join::Labels;
+use crate::limits::MODELS_MAX;
 use crate::line::Container;
 use crate::monitor::{self, Task};
 use crate::pipeline::StreamConfig;
@@ -46,7 +47,10 @@ fn write_plan(out: &mut String, plan: &Plan) -> fmt::Result {
     let series = bounds.iter().map(|bound| bound.series).fold(0, usize::saturating_add);
     writeln!(out, "\nat most {series} series and {bytes} of memory")?;
     if plan.pipeline.found.is_some() {
-        writeln!(out, "every model that \"*\" finds beyond the first adds what is said of \"*\"")?;
+        writeln!(
+            out,
+            "every model that \"*\" finds beyond the first adds what is said of \"*\", up to {MODELS_MAX} models"
+        )?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::pipeline::stream::lock;
 use crate::status::Status;
 use crate::time::Timestamp;
 use crate::{page, report};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// The state and what is asked of it.
@@ -20,6 +20,8 @@ pub(super) struct Exporter {
     own: Own,
     reloader: Option<Arc<Reloader>>,
     enable_lifecycle: bool,
+    /// Once ready, always ready: what follows is a reload, which keeps what there is.
+    is_ready: AtomicBool,
     /// Bytes of the last exposition: about what the next will take.
     size_last: AtomicUsize,
 }
@@ -35,7 +37,14 @@ impl Exporter {
         let own = Own::new()?;
         own.config_last_reload_successful.set(1);
         own.config_last_reload_timestamp.set(clock::now().as_seconds());
-        Ok(Self { state, own, reloader, enable_lifecycle, size_last: AtomicUsize::new(1 << 16) })
+        Ok(Self {
+            state,
+            own,
+            reloader,
+            enable_lifecycle,
+            is_ready: AtomicBool::new(false),
+            size_last: AtomicUsize::new(1 << 16),
+        })
     }
 
     /// Notes in metrics and log what became of a reload.
@@ -95,7 +104,10 @@ impl Service for Exporter {
     }
 
     fn ready(&self) -> Result<(), String> {
-        if lock(&self.state).looked_once {
+        // Asked on the server's own threads, which must not wait for a batch or a scrape.
+        let looked_once = || self.state.try_lock().is_ok_and(|state| state.looked_once);
+        if self.is_ready.load(Ordering::Relaxed) || looked_once() {
+            self.is_ready.store(true, Ordering::Relaxed);
             Ok(())
         } else {
             Err("the logs have not been looked at yet".to_owned())
