@@ -24,10 +24,11 @@ pub(super) struct DemoArguments {
 }
 
 pub(super) fn run(arguments: &DemoArguments) -> Outcome {
-    let directory = tempfile::Builder::new()
-        .prefix("inference-exporter-demo-")
-        .tempdir()
-        .map_err(|error| Failure::Work(format!("cannot make a directory for the demo's logs: {error}")))?;
+    let directory =
+        tempfile::Builder::new().prefix("inference-exporter-demo-").tempdir().map_err(|error| {
+            let what = "cannot make a directory for the demo's logs";
+            Failure::Work(format!("{what}: {error}; TMPDIR names one that can be written to"))
+        })?;
     let Loaded { mut plan, .. } = config::parse(&configuration(directory.path()), "demo", &|_| None)
         .map_err(|errors| Failure::Work(format!("the demo's own configuration is wrong\n{errors}")))?;
     plan.listen = arguments.listen;
