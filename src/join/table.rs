@@ -40,6 +40,8 @@ pub struct Half {
     pub time: Timestamp,
     /// Seconds, NaN where there is none.
     pub latency: f64,
+    /// The caller's id of its status.
+    pub status: Option<u16>,
 }
 
 /// What became of something that was put in.
@@ -86,8 +88,8 @@ pub struct Join {
     slices: Vec<u16>,
     /// `score_count` scores an entry.
     scores: Vec<f64>,
-    /// Latencies that halves brought, an entry each; empty until the first half.
-    latencies: Vec<f64>,
+    /// Latency and status that halves brought, an entry each; empty until the first half.
+    halves: Vec<(f64, Option<u16>)>,
     index: HashTable<u32>,
     queues: [Queue; QUEUES],
     free: u32,
@@ -108,7 +110,7 @@ impl Join {
             links: Vec::new(),
             slices: Vec::new(),
             scores: Vec::new(),
-            latencies: Vec::new(),
+            halves: Vec::new(),
             index: HashTable::new(),
             queues: [Queue::EMPTY; QUEUES],
             free: NONE,
@@ -145,7 +147,7 @@ impl Join {
             + self.links.capacity() * size_of::<Links>()
             + self.slices.capacity() * size_of::<u16>()
             + self.scores.capacity() * size_of::<f64>()
-            + self.latencies.capacity() * size_of::<f64>()
+            + self.halves.capacity() * size_of::<(f64, Option<u16>)>()
             + self.index.allocation_size()
     }
 
@@ -241,11 +243,11 @@ impl Join {
         }
         match self.entries[entry as usize].state {
             State::Half | State::Label => {
-                if self.latencies.len() < self.entries.len() {
-                    self.latencies.reserve_exact(self.entries.capacity() - self.latencies.len());
-                    self.latencies.resize(self.entries.len(), f64::NAN);
+                if self.halves.len() < self.entries.len() {
+                    self.halves.reserve_exact(self.entries.capacity() - self.halves.len());
+                    self.halves.resize(self.entries.len(), (f64::NAN, None));
                 }
-                self.latencies[entry as usize] = half.latency;
+                self.halves[entry as usize] = (half.latency, half.status);
                 Offer::Waits
             }
             State::Prediction | State::Joined | State::Expired => {
@@ -256,8 +258,20 @@ impl Join {
 
     /// The latency that a half left for the prediction in this entry; seconds.
     pub fn half_latency(&self, entry: u32) -> Option<f64> {
-        let latency = *self.latencies.get(entry as usize)?;
+        let (latency, _) = *self.halves.get(entry as usize)?;
         (self.entries[entry as usize].has_half && !latency.is_nan()).then_some(latency)
+    }
+
+    /// The status that a half has left for a prediction that is still to come.
+    pub fn half_status(&self, key: Key) -> Option<u16> {
+        let entry = self.find(key)? as usize;
+        let waits = matches!(self.entries[entry].state, State::Half | State::Label);
+        if waits && self.entries[entry].has_half { self.halves[entry].1 } else { None }
+    }
+
+    /// Whether any half has come yet.
+    pub fn has_halves(&self) -> bool {
+        !self.halves.is_empty()
     }
 
     pub fn slices(&self, entry: u32) -> &[u16] {

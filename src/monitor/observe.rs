@@ -63,10 +63,14 @@ impl Monitor {
 
     fn count_request(&mut self, event: &Event<'_>, moment: Moment) -> u16 {
         let id = self.version_id(event.version, moment.at);
-        let (status, failed) = event.status.map_or((None, false), |status| {
-            let (status, failed) = self.status_id(status);
-            (Some(status), failed)
-        });
+        let (status, failed) = match event.status {
+            Some(status) => {
+                let (status, failed) = self.status_id(status);
+                (Some(status), failed)
+            }
+            // A half that failed was counted when it came.
+            None => (self.status_of_half(event), false),
+        };
         let version = self.version_mut(id);
         version.see(moment.at);
         match status {
@@ -77,6 +81,12 @@ impl Monitor {
             version.observe_latency(seconds, event.trace_id, moment.at);
         }
         id
+    }
+
+    /// The status that the other half of this request has left, if that came first.
+    fn status_of_half(&self, event: &Event<'_>) -> Option<u16> {
+        let id = event.id.filter(|_| self.join.has_halves())?;
+        self.join.half_status(self.secret.key(id))
     }
 
     fn status_id(&mut self, status: &str) -> (u16, bool) {
@@ -302,14 +312,18 @@ impl Monitor {
 
     /// The half of a request that has no prediction. One that failed will get none, so it counts at once.
     fn take_half(&mut self, event: &Event<'_>, binding: &Binding, moment: Moment) {
-        let failed = event.status.is_some_and(|status| self.status_id(status).1);
-        let Some(id) = event.id.filter(|_| !failed) else {
+        let status = event.status.map(|status| self.status_id(status));
+        let Some(id) = event.id.filter(|_| !status.is_some_and(|(_, failed)| failed)) else {
             self.count_request(event, moment);
             return;
         };
         self.read_slices(event, binding);
         let config = self.config.join;
-        let half = Half { time: moment.at, latency: event.latency.unwrap_or(f64::NAN) };
+        let half = Half {
+            time: moment.at,
+            latency: event.latency.unwrap_or(f64::NAN),
+            status: status.map(|(status, _)| status),
+        };
         let Self { join, versions, labels, slice_ids, .. } = self;
         let offer = join.half(self.secret.key(id), half, slice_ids, &mut |settled| {
             settle(settled, versions, labels, &config, moment.clock);

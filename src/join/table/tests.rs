@@ -65,7 +65,7 @@ impl Table {
 
     fn half(&mut self, id: u128, time: Timestamp, latency: f64, slices: &[u16]) -> Offer {
         let Self { join, settled } = self;
-        join.half(Key(id), Half { time, latency }, slices, &mut |one| settled.push(one))
+        join.half(Key(id), Half { time, latency, status: None }, slices, &mut |one| settled.push(one))
     }
 
     fn expire(&mut self, clock: Timestamp) -> Vec<Settled> {
@@ -85,6 +85,24 @@ fn expired(at_seconds: i64) -> Settled {
 
 fn met_prediction(seconds: i64) -> Offer {
     Offer::MetPrediction(prediction(at(seconds), 7))
+}
+
+#[test]
+fn a_half_that_comes_first_leaves_its_status_for_the_prediction() {
+    for with_label in [false, true] {
+        let Table { mut join, .. } = Table::new(10);
+        let half = Half { time: at(1), latency: 0.5, status: Some(7) };
+        assert!(!join.has_halves());
+        join.half(Key(1), half, &[0, 0], &mut |_| {});
+        assert!(join.has_halves());
+        if with_label {
+            join.label(Key(1), &label(at(2), 1), at(2), &mut |_| {});
+        }
+        assert_eq!((join.half_status(Key(1)), join.half_status(Key(2))), (Some(7), None));
+        join.predict(Key(1), &prediction(at(3), 7), &[0, 0], &[], at(3), &mut |_| {});
+        // A second request of the same id is another one.
+        assert_eq!(join.half_status(Key(1)), None);
+    }
 }
 
 #[test]
@@ -611,7 +629,8 @@ impl Both {
                 assert_eq!(join.slices(entry), model.known[&id].slices);
             }
             Step::Half { id, time: own, slices, latency } => {
-                let half = Half { time: time(own), latency: latency.map_or(f64::NAN, f64::from) };
+                let half =
+                    Half { time: time(own), latency: latency.map_or(f64::NAN, f64::from), status: None };
                 let offer = join.half(Key(id), half, &slices, &mut settle);
                 assert_eq!(offer, model.half(id, half, slices), "{step:?}");
             }
