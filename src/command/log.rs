@@ -1,5 +1,6 @@
 //! The exporter's own log: text on a terminal, JSON otherwise, always to stderr.
 
+use crate::config::Problem;
 use std::io::{self, IsTerminal};
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
@@ -9,6 +10,13 @@ pub(super) fn read_level(written: &str) -> Result<Level, &'static str> {
     let levels = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
     let named = levels.into_iter().find(|level| written.eq_ignore_ascii_case(level.as_str()));
     named.ok_or("expected error, warn, info, debug or trace")
+}
+
+/// Logs what a configuration is warned of, each in one line.
+pub(super) fn warn_of(warnings: &[Problem]) {
+    for warning in warnings {
+        tracing::warn!("{}", warning.to_string().replace("\n    ", "; "));
+    }
 }
 
 /// Starts logging. `level` comes before `RUST_LOG`, which comes before `info`.

@@ -131,9 +131,7 @@ fn load(path: &Path) -> Result<Loaded, Failure> {
 /// Reads a configuration; its warnings go to the log.
 fn load_and_warn(path: &Path) -> Result<config::Plan, Failure> {
     let Loaded { plan, warnings } = load(path)?;
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
+    log::warn_of(&warnings);
     Ok(plan)
 }
 

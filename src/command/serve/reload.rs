@@ -2,7 +2,7 @@
 
 use super::exporter::Exporter;
 use super::ingest::Control;
-use crate::command::clock;
+use crate::command::{clock, log};
 use crate::config::{self, Loaded, Plan};
 use siphasher::sip::SipHasher13;
 use std::fs;
@@ -56,9 +56,7 @@ impl Reloader {
         if plan.state_dir != self.state_dir {
             return Err("state_dir has changed, which takes a restart".to_owned());
         }
-        for warning in warnings {
-            tracing::warn!("{warning}");
-        }
+        log::warn_of(&warnings);
         self.control.apply(plan.pipeline)
     }
 }
