@@ -1,8 +1,8 @@
 //! One entry of the join: its fixed size is what a waiting prediction costs.
 
-use super::table::{Label, Prediction};
+use super::offer::{Label, Prediction};
 use super::{Key, UNTIMED};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {
@@ -53,6 +53,11 @@ impl Entry {
         }
     }
 
+    pub(super) fn key(&self) -> Key {
+        let [high, low] = self.key;
+        Key(u128::from(high) << 64 | u128::from(low))
+    }
+
     pub(super) fn prediction(&self) -> Prediction {
         Prediction {
             time: self.time,
@@ -71,4 +76,9 @@ impl Entry {
 /// The halves of a key: an entry aligned to 16 bytes would be 64 bytes long.
 pub(super) fn split(key: Key) -> [u64; 2] {
     [(key.0 >> 64) as u64, key.0 as u64]
+}
+
+/// Whether a label is too late for a prediction; without both times nothing is late.
+pub(super) fn is_late(prediction: Timestamp, label: Timestamp, wait: Span) -> bool {
+    prediction != UNTIMED && label != UNTIMED && label > prediction.plus(wait)
 }

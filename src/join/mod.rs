@@ -8,11 +8,13 @@
 
 mod entry;
 pub mod key;
+mod offer;
 mod queue;
 mod table;
 
 pub use key::{Key, Secret};
-pub use table::{Half, Join, Label, Offer, Prediction, Settled};
+pub use offer::{Half, Label, Offer, Prediction, Settled};
+pub use table::Join;
 
 use crate::time::{Span, Timestamp};
 

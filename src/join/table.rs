@@ -1,80 +1,15 @@
 //! The table: a slab of fixed-size entries, an index by key, and queues in order of arrival.
 //!
 //! A waiting prediction takes 48 bytes, 8 of links and 6 to 12 of index, plus 2 a slice and 8 a scored
-//! class: 63 measured in a full table of 100,000, at most 80 while it grows by eighths. Scores are kept as doubles and not in 4 bytes a class: log loss and Brier score are
-//! promised to 1e-9, and a single's rounding is 6e-8.
+//! class: 63 measured in a full table of 100,000, at most 80 while it grows by eighths. Scores are doubles
+//! and not 4 bytes a class: log loss and Brier score are promised to 1e-9, and a single's rounding is 6e-8.
 
-use super::entry::{DONE, Entry, HALVES, LABELS, PLACES_MIN, PREDICTIONS, QUEUES, State, split};
+use super::entry::{DONE, Entry, HALVES, LABELS, PLACES_MIN, PREDICTIONS, QUEUES, State, is_late, split};
+use super::offer::{Half, Label, Offer, Prediction, Settled};
 use super::queue::{Links, NONE, Queue};
-use super::{Config, Key, Labels, UNTIMED};
+use super::{Config, Key, Labels};
 use crate::time::{Span, Timestamp};
 use hashbrown::HashTable;
-
-/// What is kept of a prediction until its label arrives.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Prediction {
-    /// `UNTIMED` where it has none.
-    pub time: Timestamp,
-    pub version: u16,
-    pub class: u16,
-    /// Of the class's text, to tell two classes apart that are both folded into `__other__`.
-    pub fingerprint: u32,
-    /// Classifiers: the score, NaN where there is none. Regression: the predicted number.
-    pub value: f64,
-}
-
-/// A label as the model understands it.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Label {
-    /// `UNTIMED` where it has none.
-    pub time: Timestamp,
-    pub class: u16,
-    pub fingerprint: u32,
-    /// Regression: the true number.
-    pub value: f64,
-}
-
-/// The half of a request that has no prediction.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Half {
-    pub time: Timestamp,
-    /// Seconds, NaN where there is none.
-    pub latency: f64,
-    /// The caller's id of its status.
-    pub status: Option<u16>,
-}
-
-/// What became of something that was put in.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Offer {
-    /// It waits for its counterpart.
-    Waits,
-    /// A prediction met the label that waited for it.
-    MetLabel(Label),
-    /// A prediction met a label that is too late for it, and waits on.
-    MetLateLabel,
-    /// A label or half met this prediction.
-    MetPrediction(Prediction),
-    /// The id already has a prediction (for a prediction), a label (for a label) or this half.
-    Repeated { version: Option<u16> },
-    /// A label came more than `wait` after its prediction, or after it had expired.
-    Late { version: u16 },
-}
-
-/// Something that leaves the table without having met its counterpart.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Settled {
-    /// At the time when it had waited long enough, whenever that is noticed.
-    PredictionExpired {
-        version: u16,
-        at: Timestamp,
-    },
-    PredictionEvicted {
-        version: u16,
-    },
-    /// A label that met no prediction, in time or because it had to make room.
-    LabelUnmatched,
-}
 
 /// The join of one model.
 #[derive(Clone, Debug)]
@@ -314,7 +249,7 @@ impl Join {
     pub fn end_labels(&mut self, settle: &mut impl FnMut(Settled)) {
         for entry in 0..self.entries.len() as u32 {
             let state = self.entries[entry as usize].state;
-            if state == State::Label && self.find(self.key(entry)) == Some(entry) {
+            if state == State::Label && self.find(self.entries[entry as usize].key()) == Some(entry) {
                 settle(Settled::LabelUnmatched);
                 self.remove(entry);
             }
@@ -324,11 +259,6 @@ impl Join {
     fn overdue(&self, queue: usize, wait: Span, clock: Timestamp) -> Option<u32> {
         let first = self.queues[queue].first;
         (first != NONE && clock > self.entries[first as usize].time.plus(wait)).then_some(first)
-    }
-
-    fn key(&self, entry: u32) -> Key {
-        let [high, low] = self.entries[entry as usize].key;
-        Key(u128::from(high) << 64 | u128::from(low))
     }
 
     fn find(&self, key: Key) -> Option<u32> {
@@ -463,11 +393,6 @@ impl Join {
         let start = entry as usize * self.slice_count;
         &mut self.slices[start..start + self.slice_count]
     }
-}
-
-/// Whether a label is too late for a prediction; without both times nothing is late.
-fn is_late(prediction: Timestamp, label: Timestamp, wait: Span) -> bool {
-    prediction != UNTIMED && label != UNTIMED && label > prediction.plus(wait)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Tests of the join: each rule by name, then the whole against a model that is plainly right.
 
 use super::*;
+use crate::join::UNTIMED;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -670,7 +671,7 @@ impl Both {
                 let kept = &join.entries[entry as usize];
                 assert_eq!(kept.queue(), queue);
                 assert_eq!(join.links[entry as usize].previous, previous);
-                assert_eq!(join.find(join.key(entry)), Some(entry));
+                assert_eq!(join.find(join.entries[entry as usize].key()), Some(entry));
                 waiting += usize::from(kept.state == State::Prediction);
                 walked += 1;
                 (previous, entry) = (entry, join.links[entry as usize].next);
