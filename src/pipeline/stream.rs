@@ -75,7 +75,7 @@ impl Stream {
         {
             // Positions are where whole lines end, so an unterminated one is read again from its start.
             let mut tailer = Tailer::new(&after.source)?;
-            tailer.restore(self.tailer.positions().collect());
+            tailer.restore(self.tailer.positions().collect(), self.tailer.tally().clone());
             self.tailer = tailer;
             self.cursor = Cursor::default();
             self.feeds.clear();

@@ -4,7 +4,7 @@
 
 use super::Reason;
 
-/// Counts since the start, and how many files are in which state now.
+/// Counts since the very first start, and how many files are in which state now.
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Tally {
     rotations: [u64; Rotation::ALL.len()],
