@@ -158,7 +158,8 @@ impl Accumulator for ScoreBins {
     fn fits(&self, other: &Self) -> bool {
         let is_sorted = other.sparse.is_sorted_by(|low, high| low.index < high.index);
         let is_within = other.sparse.last().is_none_or(|bin| usize::from(bin.index) < SCORE_BINS);
-        let is_laid_out = other.dense.is_empty() || (other.dense.len() == SCORE_BINS && other.sparse.is_empty());
+        let is_laid_out =
+            other.dense.is_empty() || (other.dense.len() == SCORE_BINS && other.sparse.is_empty());
         is_sorted && is_within && is_laid_out && other.sparse.len() <= SPARSE_BINS_MAX
     }
 

@@ -18,11 +18,16 @@ pub(super) mod pattern {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(in super::super) fn serialize<S: Serializer>(pattern: &Regex, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in super::super) fn serialize<S: Serializer>(
+        pattern: &Regex,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(pattern.as_str())
     }
 
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Regex, D::Error> {
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Regex, D::Error> {
         let text = String::deserialize(deserializer)?;
         Regex::new(&text).map_err(D::Error::custom)
     }
@@ -30,8 +35,7 @@ pub(super) mod pattern {
 
 /// In place of the join while a monitor is read.
 pub(super) fn empty_join() -> Join {
-    let config =
-        join::Config { wait: Span::ZERO, max_pending: 1, labels: join::Labels::Own, sample: 1.0 };
+    let config = join::Config { wait: Span::ZERO, max_pending: 1, labels: join::Labels::Own, sample: 1.0 };
     Join::new(config, 0, 0)
 }
 
@@ -131,7 +135,8 @@ impl<'a> Fits<'a> {
 
     fn is_whole(&self, slice: &Slice) -> bool {
         let Config { windows, window_all, .. } = self.config;
-        slice.cells.iter().all(|cells| cells.fits(cells)) && slice.windows.are_of(windows, *window_all, &self.part)
+        slice.cells.iter().all(|cells| cells.fits(cells))
+            && slice.windows.are_of(windows, *window_all, &self.part)
     }
 }
 

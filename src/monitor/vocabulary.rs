@@ -37,7 +37,8 @@ impl TryFrom<Saved> for Vocabulary {
 
     fn try_from(saved: Saved) -> Result<Self, Self::Error> {
         let Saved { names, limit, length_max, folded } = saved;
-        let is_whole = names.first().is_some_and(|name| **name == *OTHER) && names.len() <= usize::from(u16::MAX);
+        let is_whole =
+            names.first().is_some_and(|name| **name == *OTHER) && names.len() <= usize::from(u16::MAX);
         if !is_whole {
             return Err("no list of label values");
         }

@@ -55,7 +55,7 @@ pub struct FileMark {
 
 impl Progress {
     /// Lines of a file were taken in; `checkpoint` is the number of the next one.
-    pub(super) fn note(&mut self, file: Identity, delivered: u64, checkpoint: u64) {
+    pub(super) fn note(&mut self, (file, delivered): (Identity, u64), checkpoint: u64) {
         let before = self.files.insert(file, Taken { delivered, checkpoint });
         if before.is_some_and(|before| before.delivered > delivered) {
             self.rewound = Some(checkpoint);

@@ -27,6 +27,21 @@ pub struct LogHead {
     pub(super) positions: Vec<Position>,
 }
 
+impl State {
+    /// What a checkpoint holds beside the monitors. `positions` are those of each log.
+    pub(super) fn head(&self, positions: Vec<Vec<Position>>) -> Head {
+        let logs = self.logs.iter().cloned().zip(positions);
+        Head {
+            secret: self.secret,
+            settled_to: self.settled_to,
+            found: self.found.clone(),
+            models_folded: self.models_folded,
+            logs: logs.map(|(tally, positions)| LogHead { tally, positions }).collect(),
+            monitors: self.monitors.len(),
+        }
+    }
+}
+
 /// A state that was read from bytes, and where its logs go on.
 pub struct Saved {
     pub(super) state: State,

@@ -227,7 +227,7 @@ impl File {
         &self.trace
     }
 
-    pub(super) fn size(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.size
     }
 
