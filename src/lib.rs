@@ -24,6 +24,8 @@ pub mod join;
 pub mod monitor;
 pub mod pipeline;
 
+pub mod checkpoint;
+
 pub mod gauge;
 pub mod family;
 pub mod status;

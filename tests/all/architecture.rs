@@ -23,6 +23,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("join", &["time", "limits", "event"]),
     ("monitor", &["time", "limits", "record", "event", "accumulator", "window", "join"]),
     ("pipeline", &["time", "limits", "verdict", "source", "line", "record", "event", "join", "monitor"]),
+    ("checkpoint", &["time", "limits"]),
     ("gauge", &["time", "accumulator", "score", "window", "monitor"]),
     (
         "family",
@@ -85,7 +86,7 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     // All others take `now` as an argument.
     ("std::time::SystemTime", &["command/clock.rs"]),
     ("std::time::Instant", &["command/clock.rs"]),
-    ("std::fs", &["source", "config", "command", "demo", "http"]),
+    ("std::fs", &["source", "checkpoint", "config", "command", "demo", "http"]),
     ("std::net", &["source", "config", "command", "http"]),
     ("std::env", &["command"]),
     ("std::process", &["command", "main.rs"]),
