@@ -7,7 +7,7 @@ use super::intake::Wall;
 use super::progress::Mark;
 use super::saved::{Head, Saved};
 use super::stream::{Reach, Stream, lock};
-use super::{Config, State};
+use super::{Config, LogTally, State};
 use crate::time::{Span, Timestamp};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -34,6 +34,8 @@ pub struct Live {
     /// Whether what waits too long goes only when `settle` is called, as checkpoints ask for.
     settles_when_told: bool,
     catch_up: Option<CatchUp>,
+    /// Configurations so far.
+    configurations: u64,
 }
 
 /// Reading again what an earlier process had shown.
@@ -61,6 +63,7 @@ impl Live {
             looked_at: None,
             settles_when_told: false,
             catch_up: None,
+            configurations: 1,
         })
     }
 
@@ -93,6 +96,20 @@ impl Live {
         let number = state.checkpoint;
         state.checkpoint += 1;
         (state.head(positions), number)
+    }
+
+    /// Changes whenever another checkpoint would hold more than the last: lines, bytes, rotations, waiting
+    /// entries, configurations.
+    pub fn revision(&self) -> [u64; 5] {
+        let state = lock(&self.state);
+        let rotations = |log: &LogTally| log.files.rotations().map(|(_, count)| count).sum::<u64>();
+        [
+            state.logs.iter().map(|log| log.lines).sum(),
+            state.logs.iter().map(|log| log.bytes).sum(),
+            state.logs.iter().map(rotations).sum(),
+            state.monitors().iter().map(|monitor| monitor.join().len() as u64).sum(),
+            self.configurations,
+        ]
     }
 
     /// What the streams fill.
@@ -173,6 +190,7 @@ impl Live {
         }
         lock(&self.state).reconfigure(&new);
         self.passed_over = vec![0; streams.len()];
+        self.configurations += 1;
         (self.streams, self.config, self.looked_at) = (streams, new, None);
         Ok(())
     }

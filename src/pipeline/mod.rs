@@ -88,6 +88,8 @@ pub struct State {
     settled_to: Timestamp,
     /// The number of the next checkpoint.
     checkpoint: u64,
+    /// Marks made.
+    marks: u64,
     /// Whether every `paths` has been looked at.
     pub looked_once: bool,
     /// Whether nothing that an earlier process has shown is missing: see `progress`.
@@ -162,6 +164,7 @@ impl State {
             logs: config.streams.iter().map(LogTally::new).collect(),
             settled_to: Timestamp::MIN,
             checkpoint: 0,
+            marks: 0,
             looked_once: false,
             can_be_shown: true,
         };
@@ -228,14 +231,15 @@ impl State {
             }
         }
         self.models_folded = old.models_folded;
-        (self.settled_to, self.checkpoint) = (old.settled_to, old.checkpoint);
+        (self.settled_to, self.checkpoint, self.marks) = (old.settled_to, old.checkpoint, old.marks);
         (self.looked_once, self.can_be_shown) = (old.looked_once, old.can_be_shown);
     }
 
     /// What a scrape notes before it shows this state.
-    pub fn mark(&self, now: Timestamp) -> Mark {
+    pub fn mark(&mut self, now: Timestamp) -> Mark {
+        self.marks += 1;
         let logs = self.logs.iter().map(|log| log.progress.mark(&log.name)).collect();
-        Mark { shown_at: now, settled_to: self.settled_to, logs }
+        Mark { sequence: self.marks, shown_at: now, settled_to: self.settled_to, logs }
     }
 
     /// A checkpoint is on disk: a scrape need not note what it holds.

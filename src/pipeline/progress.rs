@@ -27,6 +27,9 @@ struct Taken {
 /// How far all logs had been taken in when something was shown.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Mark {
+    /// Order of marks of one process.
+    #[serde(skip)]
+    pub sequence: u64,
     /// When it was shown. Lines that are read again up to here were not read later than this.
     pub shown_at: Timestamp,
     /// How far expiry had come.

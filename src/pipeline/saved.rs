@@ -12,7 +12,6 @@ use std::collections::HashMap;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Head {
     pub(super) secret: join::Secret,
-    pub(super) settled_to: Timestamp,
     pub(super) found: Option<monitor::Config>,
     pub(super) models_folded: u64,
     pub(super) logs: Vec<LogHead>,
@@ -33,7 +32,6 @@ impl State {
         let logs = self.logs.iter().cloned().zip(positions);
         Head {
             secret: self.secret,
-            settled_to: self.settled_to,
             found: self.found.clone(),
             models_folded: self.models_folded,
             logs: logs.map(|(tally, positions)| LogHead { tally, positions }).collect(),
@@ -52,7 +50,7 @@ impl Saved {
     /// # Errors
     /// Two models of one name: the bytes are none that this version wrote.
     pub fn new(head: Head, monitors: Vec<Monitor>) -> Result<Self, &'static str> {
-        let Head { secret, settled_to, found, models_folded, logs, monitors: _ } = head;
+        let Head { secret, found, models_folded, logs, monitors: _ } = head;
         let by_name: HashMap<Box<str>, usize> =
             monitors.iter().map(Monitor::name).map(Into::into).zip(0..).collect();
         if by_name.len() != monitors.len() {
@@ -67,8 +65,9 @@ impl Saved {
             models_folded,
             secret,
             logs,
-            settled_to,
+            settled_to: Timestamp::MIN,
             checkpoint: 0,
+            marks: 0,
             looked_once: false,
             can_be_shown: false,
         };
