@@ -4,7 +4,7 @@
 //! must not find its prediction expired only because the predictions were read before the labels.
 
 use super::intake::Wall;
-use super::progress::Mark;
+use super::progress::{FileMark, Mark, Step};
 use super::saved::{Head, Saved};
 use super::stream::{Reach, Stream, lock};
 use super::{Config, LogTally, State};
@@ -41,6 +41,8 @@ pub struct Live {
 /// Reading again what an earlier process had shown.
 struct CatchUp {
     mark: Mark,
+    /// Which of its steps is next.
+    next: usize,
     /// Since when there has been nothing to read.
     idle_since: Option<Timestamp>,
 }
@@ -85,7 +87,7 @@ impl Live {
             }
         }
         lock(&self.state).can_be_shown = shown.is_none();
-        self.catch_up = shown.map(|mark| CatchUp { mark, idle_since: None });
+        self.catch_up = shown.map(|mark| CatchUp { mark, next: 0, idle_since: None });
     }
 
     /// What a checkpoint holds beside the monitors, and its number. Until it is on disk and
@@ -93,8 +95,7 @@ impl Live {
     pub fn head(&self) -> (Head, u64) {
         let positions: Vec<_> = self.streams.iter().map(Stream::positions).collect();
         let mut state = lock(&self.state);
-        let number = state.checkpoint;
-        state.checkpoint += 1;
+        let number = state.progress.begin_checkpoint();
         (state.head(positions), number)
     }
 
@@ -117,23 +118,36 @@ impl Live {
         &self.state
     }
 
+    /// Whether what was shown before a crash is being read again. A checkpoint taken meanwhile would hold some
+    /// of the steps that are to be repeated, and not others.
+    pub fn is_catching_up(&self) -> bool {
+        self.catch_up.is_some()
+    }
+
     /// Lets go of all that has waited longer than it may.
     pub fn settle(&mut self, now: Timestamp) {
-        if self.catch_up.is_some() {
-            // What was let go of between two lines must not be let go of before the first.
-            return;
-        }
+        assert!(
+            !self.is_catching_up(),
+            "what was let go of between two lines is not let go of before the first"
+        );
         for stream in &mut self.streams {
             stream.expire_pieces(&self.state, now);
         }
         let clock = self.clock(now);
-        lock(&self.state).expire(clock);
+        let mut state = lock(&self.state);
+        state.expire(clock);
+        if self.settles_when_told {
+            state.progress.settle(clock, now);
+        }
     }
 
     /// Does what there is to do next, at most one batch. `false` where there was nothing to read.
     pub fn turn(&mut self, now: Timestamp) -> bool {
         if self.looked_at.is_none_or(|before| now.since(before) >= LOOK_INTERVAL || now < before) {
             self.look(now);
+        }
+        if self.repeat(now) {
+            return true;
         }
         let read = self.read(now);
         if self.catch_up.is_some() {
@@ -211,10 +225,41 @@ impl Live {
         read.is_some()
     }
 
+    /// Does again what was done before a crash and shown, in the same order: one step at most. `false` once
+    /// that is over.
+    fn repeat(&mut self, now: Timestamp) -> bool {
+        let Some(CatchUp { mark, next, .. }) = &mut self.catch_up else { return false };
+        let Some(step) = mark.steps.as_ref().and_then(|steps| steps.get(*next)).copied() else {
+            return false;
+        };
+        match step {
+            Step::Settled { to, at } => {
+                self.streams.iter_mut().for_each(|stream| stream.expire_pieces(&self.state, at));
+                let mut state = lock(&self.state);
+                state.expire(to);
+                state.progress.settle(to, at);
+                *next += 1;
+            }
+            Step::Took { log, file, delivered, at } => {
+                let place =
+                    mark.logs.get(log as usize).and_then(|log| Some((log, log.files.get(file as usize)?)));
+                let more = place.is_some_and(|(log, file)| {
+                    let mut streams = self.streams.iter_mut();
+                    let stream = streams.find(|stream| self.config.streams[stream.index()].name == log.log);
+                    let wall = Wall { now, taken_at: at };
+                    let upto = FileMark { delivered, ..*file };
+                    stream.is_some_and(|stream| stream.run_up_to(&self.config, &self.state, wall, upto))
+                });
+                *next += usize::from(!more);
+            }
+        }
+        true
+    }
+
     /// Shows the state again once it holds all that was shown before.
     fn show_again(&mut self, read: bool, now: Timestamp) {
         let is_idle = !read && self.is_caught_up();
-        let Some(CatchUp { mark, idle_since }) = &mut self.catch_up else { return };
+        let Some(CatchUp { mark, idle_since, .. }) = &mut self.catch_up else { return };
         let marks = mark.logs.iter().filter_map(|log| {
             let mut streams = self.streams.iter();
             let stream = streams.find(|stream| self.config.streams[stream.index()].name == log.log)?;
@@ -227,10 +272,11 @@ impl Live {
             Reach::NotYet => false,
         };
         if is_over {
-            let settled_to = mark.settled_to;
+            // Where the order is known, expiry had its place in it.
+            let settled_to = mark.steps.is_none().then_some(mark.settled_to);
             self.catch_up = None;
             let mut state = lock(&self.state);
-            state.expire(settled_to);
+            settled_to.into_iter().for_each(|settled_to| state.expire(settled_to));
             state.can_be_shown = true;
         }
     }

@@ -5,7 +5,7 @@ use super::progress::{FileMark, LogMark};
 use super::{Config, State, StreamConfig};
 use crate::line::{Buffer, Line};
 use crate::record::Decoder;
-use crate::source::file::FileId;
+use crate::source::file::{File, FileId};
 use crate::source::identity::Position;
 use crate::source::tailer::{Cursor, Tailer};
 use crate::source::{self, Progress, Source};
@@ -44,6 +44,15 @@ pub enum Reach {
 struct Feed {
     buffer: Buffer,
     decoder: Decoder,
+}
+
+/// What one read of a file needs.
+struct Batch<'a> {
+    feeds: &'a mut HashMap<FileId, Feed>,
+    intake: &'a mut Intake,
+    config: &'a Config,
+    state: &'a Mutex<State>,
+    wall: Wall,
 }
 
 /// The state as whoever has the lock last left it: a panic of ours ends the process before it is shown.
@@ -185,52 +194,83 @@ impl Stream {
         self.behind
     }
 
+    /// Reads one batch of the file that a mark names, and nothing behind it. `false` once all of it is taken
+    /// in, or where there is nothing to read.
+    pub fn run_up_to(&mut self, config: &Config, state: &Mutex<State>, wall: Wall, upto: FileMark) -> bool {
+        let FileMark { file: identity, delivered } = upto;
+        let Some(file) = self.tailer.files_mut().find(|file| file.taken().0 == identity) else {
+            return false;
+        };
+        if file.taken().1 >= delivered {
+            return false;
+        }
+        let mut batch = Batch { feeds: &mut self.feeds, intake: &mut self.intake, config, state, wall };
+        let read = batch.read(file, self.index, delivered);
+        self.watermark = self.watermark.max(lock(state).logs[self.index].last_record);
+        read && file.taken().1 < delivered
+    }
+
     fn read_next(&mut self, config: &Config, state: &Mutex<State>, wall: Wall) -> bool {
-        let now = wall.now;
-        let log = &config.streams[self.index];
-        while let Some(file) = self.tailer.next_file(&mut self.cursor, now) {
-            let id = file.id();
-            if !self.feeds.contains_key(&id) {
-                let mut feed = Feed::new(log, file.path(), &file.position());
-                // A line that a container runtime has split may have its other pieces in the file before.
-                if let Some(before) = file.predecessor().and_then(|before| self.feeds.get_mut(&before)) {
-                    feed.buffer.inherit(&mut before.buffer);
-                }
-                self.feeds.insert(id, feed);
+        while let Some(file) = self.tailer.next_file(&mut self.cursor, wall.now) {
+            let mut batch = Batch { feeds: &mut self.feeds, intake: &mut self.intake, config, state, wall };
+            if batch.read(file, self.index, u64::MAX) {
+                self.watermark = lock(state).logs[self.index].last_record;
+                return true;
             }
-            let Some(feed) = self.feeds.get_mut(&id) else { unreachable!("it was made just now") };
-            let read = match file.read(feed.buffer.space(), now) {
-                Ok(read) => read,
-                Err(error) => {
-                    tracing::warn!(log = log.name, %error, "log cannot be read");
-                    continue;
-                }
-            };
-            match read {
-                Progress::Bytes(count) => feed.buffer.filled(count, now),
-                Progress::Truncated => *feed = Feed::new(log, file.path(), &file.position()),
-                Progress::Ended => feed.buffer.finish(),
-                Progress::Idle => {
-                    feed.buffer.rest();
-                    continue;
-                }
-            }
-            let mut state = lock(state);
-            let before = feed.buffer.committed().delivered;
-            feed.take_lines(&mut self.intake, config, &mut state, self.index, wall);
-            let committed = feed.buffer.committed();
-            file.commit(committed.offset, committed.delivered, committed.tail);
-            let checkpoint = state.checkpoint;
-            let tally = &mut state.logs[self.index];
-            tally.bytes += committed.delivered - before;
-            tally.progress.note(file.taken(), checkpoint);
-            self.watermark = tally.last_record;
-            if read == Progress::Ended {
-                self.feeds.remove(&id);
-            }
-            return true;
         }
         false
+    }
+}
+
+// === impl Batch ===
+
+impl Batch<'_> {
+    /// Reads once from a file, not beyond an offset, and takes in the lines. `false` where there was nothing.
+    fn read(&mut self, file: &mut File, index: usize, limit: u64) -> bool {
+        let Self { feeds, intake, config, state, wall } = self;
+        let (log, now, id) = (&config.streams[index], wall.now, file.id());
+        if !feeds.contains_key(&id) {
+            let mut feed = Feed::new(log, file.path(), &file.position());
+            // A line that a container runtime has split may have its other pieces in the file before.
+            if let Some(before) = file.predecessor().and_then(|before| feeds.get_mut(&before)) {
+                feed.buffer.inherit(&mut before.buffer);
+            }
+            feeds.insert(id, feed);
+        }
+        let Some(feed) = feeds.get_mut(&id) else { unreachable!("it was made just now") };
+        let room = usize::try_from(limit.saturating_sub(feed.buffer.read_to())).unwrap_or(usize::MAX);
+        let space = feed.buffer.space();
+        let room = room.min(space.len());
+        if room == 0 {
+            return false;
+        }
+        let read = match file.read(&mut space[..room], now) {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::warn!(log = log.name, %error, "log cannot be read");
+                return false;
+            }
+        };
+        match read {
+            Progress::Bytes(count) => feed.buffer.filled(count, now),
+            Progress::Truncated => *feed = Feed::new(log, file.path(), &file.position()),
+            Progress::Ended => feed.buffer.finish(),
+            Progress::Idle => {
+                feed.buffer.rest();
+                return false;
+            }
+        }
+        let mut state = lock(state);
+        let before = feed.buffer.committed().delivered;
+        feed.take_lines(intake, config, &mut state, index, *wall);
+        let committed = feed.buffer.committed();
+        file.commit(committed.offset, committed.delivered, committed.tail);
+        state.logs[index].bytes += committed.delivered - before;
+        state.progress.take(index, file.taken(), wall.taken_at);
+        if read == Progress::Ended {
+            feeds.remove(&id);
+        }
+        true
     }
 }
 
