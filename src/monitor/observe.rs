@@ -178,7 +178,7 @@ impl Monitor {
         given
     }
 
-    fn class(&mut self, value: Value<'_>) -> Option<Class> {
+    pub(super) fn class(&mut self, value: Value<'_>) -> Option<Class> {
         if let Some(class) = self.classes.find(value) {
             return Some(class);
         }

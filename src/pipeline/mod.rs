@@ -80,7 +80,7 @@ pub struct State {
     monitors: Vec<Monitor>,
     by_name: HashMap<Box<str>, usize>,
     found: Option<monitor::Config>,
-    /// Names beyond the limit of found models.
+    /// Names beyond the limit of found models, and values that models had folded that are gone.
     models_folded: u64,
     secret: join::Secret,
     pub logs: Vec<LogTally>,
@@ -227,10 +227,11 @@ impl State {
                     let index = self.add(found.clone(), monitor.name());
                     self.monitors[index].carry_over(monitor);
                 }
-                (None, None) => {}
+                // What it folded has been counted, and a counter never goes back.
+                (None, None) => self.models_folded += monitor.folded(),
             }
         }
-        self.models_folded = old.models_folded;
+        self.models_folded += old.models_folded;
         (self.settled_to, self.checkpoint, self.marks) = (old.settled_to, old.checkpoint, old.marks);
         (self.looked_once, self.can_be_shown) = (old.looked_once, old.can_be_shown);
     }
