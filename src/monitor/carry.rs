@@ -318,6 +318,3 @@ fn take_places<T>(old: &mut [T], places: &[Option<usize>], empty: impl Fn() -> T
         .map(|place| place.map_or_else(&empty, |place| std::mem::replace(&mut old[place], empty())))
         .collect()
 }
-
-#[cfg(test)]
-mod tests;

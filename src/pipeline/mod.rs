@@ -212,7 +212,7 @@ impl State {
     }
 
     /// Goes on with another configuration: models and logs that stay keep what they have, others go.
-    fn reconfigure(&mut self, config: &Config) {
+    pub fn reconfigure(&mut self, config: &Config) {
         let mut old = std::mem::replace(self, Self::new(config, self.secret));
         for tally in &mut self.logs {
             if let Some(before) = old.logs.iter().position(|before| before.name == tally.name) {

@@ -120,7 +120,8 @@ fn scored_classes_in_another_order_and_another_k_lose_nothing() {
         &[multiclass_terms(&scores, Some(1), None), multiclass_terms(&scores, Some(2), None)],
     );
     let before = tally.clone();
-    tally.rearrange(&[2, 0, 1], &Arc::new([2, 1]));
+    let top_k: Arc<[u32]> = Arc::new([2, 1]);
+    tally.rearrange(&[2, 0, 1], &top_k);
     assert!(tally.ranking()[0].iter().eq(before.ranking()[2].iter()));
     assert!(tally.ranking()[2].iter().eq(before.ranking()[1].iter()));
     assert_eq!(tally.log_loss(), before.log_loss());

@@ -5,6 +5,7 @@
 //! queue, or is given back to whoever counts what became of it.
 
 use super::{Config, Join};
+use crate::join::Key;
 use crate::join::entry::{Entry, LABELS, PREDICTIONS, State, UNTIMED_ENTRIES};
 use crate::join::offer::Waiting;
 use crate::join::queue::NONE;
@@ -12,6 +13,11 @@ use crate::join::queue::NONE;
 impl Join {
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Whether anything is known of an id: it may have come before fewer ids were joined.
+    pub fn holds(&self, key: Key) -> bool {
+        self.find(key).is_some()
     }
 
     /// Goes on with other bounds; what is beyond a lower `max_pending` leaves when the next comes.
