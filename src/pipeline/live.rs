@@ -164,28 +164,16 @@ impl Live {
     /// # Errors
     /// A glob of a log is malformed; then nothing has changed.
     pub fn reconfigure(&mut self, new: Config) -> Result<(), globset::Error> {
-        let mut streams = Vec::with_capacity(new.streams.len());
-        let mut added = Vec::new();
-        for (index, log) in new.streams.iter().enumerate() {
-            if !self.config.streams.iter().any(|before| before.name == log.name) {
-                added.push(Stream::new(&new, index)?);
-            }
-        }
-        for (index, log) in new.streams.iter().enumerate() {
-            let kept = self.config.streams.iter().position(|before| before.name == log.name);
-            match kept {
-                Some(_) => {
-                    let place = self.streams.iter().position(|stream| {
-                        self.config.streams.get(stream.index()).is_some_and(|before| before.name == log.name)
-                    });
-                    let mut stream = match place {
-                        Some(place) => self.streams.remove(place),
-                        None => unreachable!("every log of a configuration has a stream"),
-                    };
-                    stream.reconfigure(&self.config, &new, index)?;
-                    streams.push(stream);
-                }
-                None => streams.push(added.remove(0)),
+        let streams: Result<Vec<_>, _> =
+            (0..new.streams.len()).map(|index| Stream::new(&new, index)).collect();
+        let mut streams = streams?;
+        let mut old = std::mem::take(&mut self.streams);
+        for (stream, after) in streams.iter_mut().zip(&new.streams) {
+            let name_of = |old: &Stream| &self.config.streams[old.index()].name;
+            if let Some(kept) = old.iter().position(|old| *name_of(old) == after.name) {
+                let kept = old.swap_remove(kept);
+                let before = &self.config.streams[kept.index()];
+                stream.carry_over(kept, before, after);
             }
         }
         lock(&self.state).reconfigure(&new);

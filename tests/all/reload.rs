@@ -1,5 +1,8 @@
 //! What a changed configuration keeps to the digit, and what it starts anew.
 
+// Logs that are followed while the configuration changes.
+mod followed;
+
 use super::support::Run;
 
 /// A binary model with all that can be mapped, and its labels in a log of their own.

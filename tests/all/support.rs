@@ -47,7 +47,7 @@ pub(crate) fn replay(config: &Config, logs: &[(&str, &[u8])]) -> State {
     state
 }
 
-/// Logs that are fed line by line, a second apart, to a configuration that may change meanwhile.
+/// Logs that are fed line by line to a configuration that may change meanwhile.
 pub(crate) struct Run {
     config: Config,
     pub(crate) state: State,
@@ -74,9 +74,13 @@ impl Run {
         self.state.expire(now);
     }
 
-    /// One line of a log.
+    /// One line of a log, a second later.
     pub(crate) fn feed(&mut self, log: &str, line: &str) {
         self.pass(1);
+        self.feed_now(log, line);
+    }
+
+    pub(crate) fn feed_now(&mut self, log: &str, line: &str) {
         let at =
             self.config.streams.iter().position(|stream| stream.name == log).expect("a log of that name");
         let (intake, decoder) = &mut self.intakes[at];
