@@ -106,6 +106,18 @@ impl From<line::Reject> for Reject {
     }
 }
 
+// === impl StreamConfig ===
+
+impl StreamConfig {
+    fn has_name_of(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+
+    fn has_paths_of(&self, other: &Self) -> bool {
+        self.source.paths == other.source.paths && self.source.exclude == other.source.exclude
+    }
+}
+
 // === impl LogTally ===
 
 impl LogTally {

@@ -78,7 +78,8 @@ impl Stream {
 
     /// Takes over the same log that ran under another configuration: nothing is read again, and nothing
     /// left out.
-    pub fn carry_over(&mut self, old: Self, before: &StreamConfig, after: &StreamConfig) {
+    #[must_use]
+    pub fn carry_over(mut self, old: Self, before: &StreamConfig, after: &StreamConfig) -> Self {
         let Self { index: _, tailer, cursor, intake: _, feeds, behind, watermark, looked_at, read_up_at } =
             old;
         (self.behind, self.watermark) = (behind, watermark);
@@ -86,7 +87,7 @@ impl Stream {
         if before.source != after.source || before.line != after.line {
             // Positions are where whole lines end, so an unterminated one is read again from its start.
             self.tailer.restore(tailer.positions().collect(), tailer.tally().clone());
-            return;
+            return self;
         }
         (self.tailer, self.cursor, self.feeds) = (tailer, cursor, feeds);
         if !before.record.is_same(&after.record) {
@@ -95,6 +96,7 @@ impl Stream {
                 feed.renew_decoder(after, file.map(File::path));
             }
         }
+        self
     }
 
     /// Asks the file system what is there. To be called about every 250 ms.

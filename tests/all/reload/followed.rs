@@ -220,6 +220,23 @@ models:
 }
 
 #[test]
+fn a_log_of_another_name_is_not_read_again() {
+    let mut followed = Followed::new(JSON);
+    drop(followed.append("p.log", &lines(0..5)));
+    followed.settle();
+    // Beside it, another log may read the same file from its beginning.
+    let renamed = JSON.replace("name: p", "name: renamed");
+    let beside = JSON.lines().nth(2).expect("the log").replace("name: p", "name: beside");
+    followed.reload(&renamed);
+    drop(followed.append("p.log", &line(5)));
+    followed.settle();
+    assert_eq!((followed.lines("renamed"), followed.version().predictions), (1, 6));
+    followed.reload(&renamed.replace("models:", &format!("{beside}\nmodels:")));
+    followed.settle();
+    assert_eq!((followed.lines("renamed"), followed.lines("beside")), (1, 6));
+}
+
+#[test]
 fn other_paths_leave_what_was_read_and_counted() {
     let mut followed = Followed::new(JSON);
     drop(followed.append("p.log", &lines(0..5)));
