@@ -1,11 +1,14 @@
 //! What the tests share: cases, replays, the binary.
 
+use inference_exporter::checkpoint::codec;
 use inference_exporter::config::{self, Plan};
 use inference_exporter::family;
 use inference_exporter::family::writer::{Format, Writer};
 use inference_exporter::join::Secret;
 use inference_exporter::pipeline::intake::{Clock, Intake};
+use inference_exporter::pipeline::live::Live;
 use inference_exporter::pipeline::replay::{self, Input};
+use inference_exporter::pipeline::saved::Saved;
 use inference_exporter::pipeline::{Config, State};
 use inference_exporter::record::Decoder;
 use inference_exporter::source::once::Once;
@@ -13,6 +16,7 @@ use inference_exporter::time::{Span, Timestamp};
 use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 /// The repository.
 pub(crate) fn root() -> &'static Path {
@@ -89,9 +93,39 @@ impl Run {
         }
     }
 
+    /// Whatever is carried over can be saved and read again.
     pub(crate) fn reload(&mut self, text: &str) {
         self.config = plan(text).pipeline;
         self.state.reconfigure(&self.config);
+        self.go_on();
+        self.saved();
+    }
+
+    /// As `reload`, by way of a checkpoint.
+    pub(crate) fn restart(&mut self, text: &str) {
+        let saved = self.saved();
+        self.config = plan(text).pipeline;
+        self.state = State::new(&self.config, Secret::new([2; 16]));
+        self.with_live(|live| live.resume(Some(saved), None));
+        self.go_on();
+    }
+
+    fn saved(&mut self) -> Saved {
+        let bytes = self.with_live(|live| codec::encode(live).0);
+        codec::decode(&bytes).expect("what was encoded")
+    }
+
+    fn with_live<T>(&mut self, work: impl FnOnce(&mut Live) -> T) -> T {
+        let unused = State::new(&self.config, Secret::new([3; 16]));
+        let state = Arc::new(Mutex::new(std::mem::replace(&mut self.state, unused)));
+        let mut live = Live::new(self.config.clone(), Arc::clone(&state)).expect("globs");
+        let result = work(&mut live);
+        drop(live);
+        self.state = Arc::into_inner(state).expect("no other owner").into_inner().expect("no panic");
+        result
+    }
+
+    fn go_on(&mut self) {
         self.intakes = intakes(&self.config);
         self.state.advance(self.now);
     }

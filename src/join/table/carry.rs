@@ -6,7 +6,7 @@
 
 use super::{Config, Join};
 use crate::join::Key;
-use crate::join::entry::{Entry, LABELS, PREDICTIONS, State, UNTIMED_ENTRIES};
+use crate::join::entry::{DONE, Entry, LABELS, PREDICTIONS, State, UNTIMED_ENTRIES};
 use crate::join::offer::Waiting;
 use crate::join::queue::NONE;
 
@@ -52,9 +52,10 @@ impl Join {
         }
     }
 
-    /// Shows everything that waits, in the order in which it came; what `stays` refuses leaves.
+    /// Shows everything that waits, in the order in which it came; what `stays` refuses leaves. Ids that are
+    /// done forget the class that they had: nobody asks for it, and it may be none any more.
     pub fn retain_waiting(&mut self, mut stays: impl FnMut(Waiting<'_>) -> bool) {
-        for queue in [PREDICTIONS, LABELS, UNTIMED_ENTRIES] {
+        for queue in [PREDICTIONS, LABELS, DONE, UNTIMED_ENTRIES] {
             let mut next = self.queues[queue].first;
             while next != NONE {
                 let entry = next;
@@ -82,7 +83,11 @@ impl Entry {
                 (self.class, self.fingerprint, self.value) = (label.class, label.fingerprint, label.value);
                 stays
             }
-            State::Half | State::Joined | State::Expired => true,
+            State::Joined | State::Expired => {
+                (self.class, self.fingerprint) = (0, 0);
+                true
+            }
+            State::Half => true,
         }
     }
 }

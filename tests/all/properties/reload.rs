@@ -96,6 +96,7 @@ proptest! {
     fn what_a_change_does_not_concern_is_what_it_is_without_it(
         events in events(),
         at in 0..120usize,
+        restarts: bool,
         first in prop::sample::select(CHANGES),
         second in prop::option::of(prop::sample::select(CHANGES)),
     ) {
@@ -113,7 +114,7 @@ proptest! {
         let (before, after) = events.split_at(at.min(events.len()));
         let mut reloaded = run(before);
         let at_reload = kept(&reloaded);
-        reloaded.reload(&changed(&changes));
+        if restarts { reloaded.restart(&changed(&changes)) } else { reloaded.reload(&changed(&changes)) }
         prop_assert_eq!(difference(&kept(&reloaded), &at_reload), None, "at once, of {:?}", &changes);
         after.iter().for_each(|event| feed(&mut reloaded, event));
         let expected = kept(&run(&events));
@@ -124,6 +125,7 @@ proptest! {
     fn whatever_changes_every_prediction_and_every_label_becomes_exactly_one_thing(
         events in events(),
         at in 0..120usize,
+        restarts: bool,
         changes in prop::sample::subsequence([CHANGES, CLASS_CHANGES].concat(), 1..4),
     ) {
         let mut distinct: Vec<&Change> = changes.iter().collect();
@@ -136,6 +138,10 @@ proptest! {
         };
         let (all, old) = (counted(&run), Status::new(&run.state));
         run.reload(&changed(&distinct));
+        if restarts {
+            // What has been carried over can be saved and read again.
+            run.restart(&changed(&distinct));
+        }
         // What was counted by class starts anew: this many predictions are not in the counters any more.
         let forgotten: Vec<u64> = all.iter().zip(counted(&run)).map(|(all, kept)| all - kept).collect();
         after.iter().for_each(|event| feed(&mut run, event));
