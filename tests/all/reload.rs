@@ -330,6 +330,29 @@ fn another_task_starts_anew_and_loses_nothing_silently() {
 }
 
 #[test]
+fn a_folded_class_is_known_again_where_it_is_one_of_two() {
+    let limited = MULTICLASS.replace("windows", "limits: {values: 3}, windows");
+    let mut run = Run::new(&limited);
+    run.feed("p", &scored(1, "d", [0.5, 0.3, 0.2]));
+    run.feed("p", &scored(2, "e", [0.5, 0.3, 0.2]));
+    run.feed("p", &scored(3, "a", [0.5, 0.3, 0.2]));
+    let binary = "task: binary, positive: d, negative: a";
+    let text = MULTICLASS.replace("task: multiclass, classes: [a, b, c], top_k: [1]", binary);
+    run.reload(&text.replace("scores: {a: a, b: b, c: c}", "score: a"));
+    let unlabeled = "inference_predictions_unlabeled_total{model=\"m\",version=\"\",reason=\"evicted\"}";
+    assert_eq!(run.value(unlabeled), 1.0, "e is neither");
+    run.feed("l", &label(1, "d"));
+    run.feed("l", &label(3, "d"));
+    for (predicted, correct) in [("d", true), ("a", false)] {
+        let labels = format!("predicted=\"{predicted}\",actual=\"d\",correct=\"{correct}\"");
+        assert_eq!(run.value(&format!("inference_outcomes_total{{model=\"m\",version=\"\",{labels}}}")), 1.0);
+    }
+    // They were scores of other classes.
+    let scores = "inference_outcome_score_count{model=\"m\",version=\"\",actual=\"d\"}";
+    assert_eq!(run.value(scores), 0.0);
+}
+
+#[test]
 fn declared_classes_are_others_when_one_is_added() {
     let before = multiclass();
     let mut after = multiclass();

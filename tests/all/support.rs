@@ -54,6 +54,7 @@ pub(crate) fn replay(config: &Config, logs: &[(&str, &[u8])]) -> State {
 /// Logs that are fed line by line to a configuration that may change meanwhile.
 pub(crate) struct Run {
     config: Config,
+    series: Option<usize>,
     pub(crate) state: State,
     intakes: Vec<(Intake, Decoder)>,
     now: Timestamp,
@@ -61,10 +62,16 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn new(text: &str) -> Self {
-        let config = plan(text).pipeline;
+        Self::limited(text, None)
+    }
+
+    /// With a limit of series below which the configuration itself is refused.
+    pub(crate) fn limited(text: &str, series: impl Into<Option<usize>>) -> Self {
+        let series = series.into();
+        let config = limited(text, series);
         let state = State::new(&config, Secret::new([1; 16]));
         let intakes = intakes(&config);
-        Self { config, state, intakes, now: Timestamp::from_seconds(1_800_000_000) }
+        Self { config, series, state, intakes, now: Timestamp::from_seconds(1_800_000_000) }
     }
 
     /// Lets seconds pass, so that what has waited too long leaves.
@@ -95,7 +102,7 @@ impl Run {
 
     /// Whatever is carried over can be saved and read again.
     pub(crate) fn reload(&mut self, text: &str) {
-        self.config = plan(text).pipeline;
+        self.config = limited(text, self.series);
         self.state.reconfigure(&self.config);
         self.go_on();
         self.saved();
@@ -104,7 +111,7 @@ impl Run {
     /// As `reload`, by way of a checkpoint.
     pub(crate) fn restart(&mut self, text: &str) {
         let saved = self.saved();
-        self.config = plan(text).pipeline;
+        self.config = limited(text, self.series);
         self.state = State::new(&self.config, Secret::new([2; 16]));
         self.with_live(|live| live.resume(Some(saved), None));
         self.go_on();
@@ -157,6 +164,14 @@ impl Run {
         family::write(&self.state, &mut writer);
         String::from_utf8(writer.finish()).expect("an exposition is UTF-8")
     }
+}
+
+fn limited(text: &str, series: Option<usize>) -> Config {
+    let mut config = plan(text).pipeline;
+    for model in &mut config.models {
+        model.limits.series = series.unwrap_or(model.limits.series);
+    }
+    config
 }
 
 fn intakes(config: &Config) -> Vec<(Intake, Decoder)> {

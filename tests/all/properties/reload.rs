@@ -122,6 +122,30 @@ proptest! {
     }
 
     #[test]
+    fn under_tight_limits_a_change_that_concerns_nothing_changes_nothing(
+        events in events(),
+        at in 0..120usize,
+        restarts: bool,
+        series in 0..2000usize,
+        values in 2..5usize,
+        versions in 1..3usize,
+    ) {
+        let limits = format!("join: {{wait: 1h}}, limits: {{series: 100000, values: {values}, versions: {versions}}}");
+        let text = config().replace("join: {wait: 1h}", &limits);
+        let other = text.replace("join: {wait: 1h}", "join: {wait: 1h}, expire_after: 72h");
+        let [mut expected, mut reloaded] = [(); 2].map(|()| Run::limited(&text, series));
+        for (index, event) in events.iter().enumerate() {
+            if index == at {
+                if restarts { reloaded.restart(&other) } else { reloaded.reload(&other) }
+            }
+            feed(&mut reloaded, event);
+            feed(&mut expected, event);
+        }
+        prop_assert_eq!(difference(&reloaded.series(), &expected.series()), None);
+        prop_assert_eq!(reloaded.state.folded(), expected.state.folded());
+    }
+
+    #[test]
     fn whatever_changes_every_prediction_and_every_label_becomes_exactly_one_thing(
         events in events(),
         at in 0..120usize,
