@@ -88,6 +88,9 @@ impl Stream {
     /// Asks the file system what is there. To be called about every 250 ms.
     pub fn look(&mut self, state: &Mutex<State>, now: Timestamp) {
         self.tailer.look(now);
+        for id in self.tailer.take_dropped() {
+            self.feeds.remove(&id);
+        }
         let mut expired = 0;
         for feed in self.feeds.values_mut() {
             expired += feed.buffer.expire(now);

@@ -5,6 +5,7 @@
 //! same. Content alone would confuse logs that share a header; the inode alone would confuse a file with
 //! the next one in its place.
 
+use super::open::open_regular;
 use crate::limits::POSITION_BYTES;
 use siphasher::sip::SipHasher13;
 use std::fs;
@@ -125,6 +126,11 @@ impl Position {
         let mut window = [0; POSITION_BYTES];
         let from = self.offset.saturating_sub(u64::from(self.tail.length));
         Ok(self.head.is_at(file, 0, &mut window)? && self.tail.is_at(file, from, &mut window)?)
+    }
+
+    /// As `is_in`, of the file that the path leads to; `false` where it cannot be read.
+    pub(super) fn is_in_path(&self, path: &Path) -> bool {
+        open_regular(path).is_ok_and(|(handle, stat)| self.is_in(&handle, stat.size).unwrap_or(false))
     }
 
     pub(super) fn is_of(&self, origin: &Path) -> bool {

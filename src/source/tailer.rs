@@ -42,6 +42,8 @@ pub struct Tailer {
     /// Paths that match or matched.
     origins: HashMap<Arc<Path>, Origin>,
     problems: BTreeMap<PathBuf, Problem>,
+    /// Files that are followed no more and whose end was never read.
+    dropped: Vec<FileId>,
     next_id: u64,
     open_count: usize,
     looked_at: Option<Timestamp>,
@@ -120,6 +122,7 @@ impl Tailer {
             unclaimed: Vec::new(),
             origins: HashMap::new(),
             problems: BTreeMap::new(),
+            dropped: Vec::new(),
             next_id: 0,
             open_count: 0,
             looked_at: None,
@@ -157,6 +160,11 @@ impl Tailer {
         self.close_surplus();
         self.looked_at = Some(now);
         self.count_files();
+    }
+
+    /// Files that the last look let go without an end: what is held for them is to be dropped.
+    pub fn take_dropped(&mut self) -> impl Iterator<Item = FileId> {
+        self.dropped.drain(..)
     }
 
     /// Whether all globs were looked at once.

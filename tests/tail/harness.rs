@@ -63,6 +63,9 @@ impl Reader {
     pub(super) fn step(&mut self) -> &mut Self {
         self.now = self.now.plus(Span::from_millis(250));
         self.tailer.look(self.now);
+        for id in self.tailer.take_dropped() {
+            self.buffers.remove(&id);
+        }
         while self.take_turns() {}
         self
     }

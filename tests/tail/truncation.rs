@@ -118,6 +118,7 @@ fn a_copy_that_is_made_anew_each_time_is_not_read_for_it() {
             }
             assert_eq!(reader.pause().take(), longs(0..60), "{glob}, {looks_between} looks between");
             assert_eq!(reader.rotations(Rotation::Truncate), 5);
+            assert_eq!(reader.buffers.len(), 1, "what is followed no more holds no memory");
         }
     }
 }

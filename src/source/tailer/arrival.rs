@@ -110,8 +110,11 @@ impl Tailer {
             finished.seen = place.is_some();
             if let Some((path, stat)) = place {
                 finished.path = path;
-                if !is_matching {
-                    self.tally.abandoned_bytes += stat.size.saturating_sub(finished.size);
+                if !is_matching && stat.size != finished.size {
+                    // Otherwise a copy of another file was written over it.
+                    if finished.position.is_in_path(&finished.path) {
+                        self.tally.abandoned_bytes += stat.size.saturating_sub(finished.size);
+                    }
                     finished.size = stat.size;
                 }
             }
@@ -125,7 +128,11 @@ impl Tailer {
             if found.stat.size == finished.size {
                 return None;
             }
-            return self.finished.remove(&identity).map(|finished| Start::At(finished.position));
+            let is_grown = finished.position.is_in_path(&found.path);
+            let finished = self.finished.remove(&identity);
+            if let Some(finished) = finished.filter(|_| is_grown) {
+                return Some(Start::At(finished.position));
+            }
         }
         if let Some(at) = self.unclaimed.iter().position(|position| position.identity.is_same(identity)) {
             return Some(Start::At(self.unclaimed.swap_remove(at)));
@@ -165,7 +172,7 @@ impl Tailer {
 
     /// The file of this path, wherever it is now, that a sibling begins with what was read of. Of one
     /// that left its place all must be there: what took its place often begins alike.
-    fn original_of(&self, path: &Path, origin: &Arc<Path>) -> Option<FileId> {
+    pub(super) fn original_of(&self, path: &Path, origin: &Arc<Path>) -> Option<FileId> {
         let (handle, stat) = open_regular(path).ok()?;
         let mut files = self.files().filter(|file| Arc::ptr_eq(file.shared_origin(), origin));
         let original = files.find(|file| {
@@ -293,8 +300,10 @@ impl Tailer {
             Start::At(position) if position.is_in(&handle, stat.size).map_err(fail)? => {
                 (Trace::at(&handle, position.offset).map_err(fail)?, position.delivered)
             }
-            Start::At(_) => {
-                self.tally.add_rotation(Rotation::Truncate);
+            Start::At(position) => {
+                if !position.departed {
+                    self.tally.add_rotation(Rotation::Truncate);
+                }
                 (Trace::default(), 0)
             }
         };

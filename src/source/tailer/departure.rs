@@ -2,8 +2,10 @@
 //!
 //! New files are `arrival`'s business.
 
+use super::super::Source;
 use super::super::discover::{Findings, Found};
-use super::super::identity::{Identity, Stat, Trace};
+use super::super::file::File;
+use super::super::identity::{Identity, Position, Stat, Trace};
 use super::super::open::{Opened, open_regular};
 use super::super::sibling;
 use super::super::tally::Rotation;
@@ -50,8 +52,10 @@ impl Tailer {
 
     /// A truncated file waits for this: is what was cut off to be found in a copy?
     pub(super) fn settle_truncations(&mut self, now: Timestamp) {
-        for at in (0..self.files.len()).rev() {
-            if self.files[at].file.truncation().is_some() {
+        let cut = self.files().filter(|file| file.truncation().is_some()).map(File::id);
+        // The latest first: the content of an earlier one may have made place for its copy.
+        for id in cut.collect::<Vec<_>>().into_iter().rev() {
+            if let Some(at) = self.files.iter().position(|turn| turn.file.id() == id) {
                 let turn = self.files.remove(at);
                 self.settle_truncation(turn, now);
             }
@@ -65,27 +69,19 @@ impl Tailer {
             unreachable!("only a truncated file is settled");
         };
         let origin = turn.file.shared_origin().clone();
-        tracing::debug!(path = %origin.display(), kind = Rotation::Truncate.name(), "log file rotated");
-        self.tally.add_rotation(Rotation::Truncate);
+        if !gone.position.departed {
+            tracing::debug!(path = %origin.display(), kind = Rotation::Truncate.name(), "log file rotated");
+            self.tally.add_rotation(Rotation::Truncate);
+        }
         let mut is_found = false;
         for copy in self.siblings(&origin, now) {
-            let identity = copy.stat.identity;
-            if self.find(identity).is_some() || self.finished.contains_key(&identity) {
+            if copy.stat.identity == turn.file.identity() {
                 continue;
             }
-            let is_held = self.copies.remove(&identity).is_some();
-            let Ok((handle, stat)) = open_regular(&copy.path) else {
-                continue;
-            };
-            let is_recent = self
-                .strangers
-                .get(&identity)
-                .is_none_or(|stranger| self.looked_at.is_some_and(|before| stranger.since >= before));
-            let holds_rest = !is_found
-                && (is_held || gone.position.is_copied_by(&stat, is_recent))
-                && gone.position.is_in(&handle, stat.size).unwrap_or(false);
-            if let Some(trace) = holds_rest.then(|| Trace::at(&handle, gone.position.offset).ok()).flatten() {
-                let opened = Opened { handle: Some(handle), stat, trace, delivered: gone.position.delivered };
+            let is_held = self.copies.remove(&copy.stat.identity).is_some();
+            let opened = (!is_found).then(|| self.open_rest(&copy, &gone.position, is_held)).flatten();
+            if let Some(opened) = opened {
+                self.let_go(opened.stat.identity);
                 self.follow(origin.clone(), &copy.path, opened, now).depart(now);
                 is_found = true;
             } else if is_held {
@@ -95,9 +91,56 @@ impl Tailer {
         if !is_found {
             self.tally.abandoned_bytes += gone.size.saturating_sub(gone.position.offset);
         }
+        if gone.position.departed && self.original_of(turn.file.path(), &origin).is_some() {
+            // A new copy was written over an old one.
+            self.note_stranger(turn.file.identity(), now);
+            self.dropped.push(turn.file.id());
+            return;
+        }
         turn.number = self.next_id;
         self.next_id += 1;
         self.files.push(turn);
+    }
+
+    /// Opens a sibling behind what was read of a file that was cut off, if it is a copy made of that.
+    fn open_rest(&self, copy: &Sibling, gone: &Position, is_held: bool) -> Option<Opened> {
+        let (handle, stat) = open_regular(&copy.path).ok()?;
+        let is_recent = self
+            .strangers
+            .get(&stat.identity)
+            .is_none_or(|stranger| self.looked_at.is_some_and(|before| stranger.since >= before));
+        let holds_rest = (is_held || gone.is_copied_by(&stat, is_recent))
+            && gone.is_in(&handle, stat.size).unwrap_or(false)
+            && !self.holds_what_was_read(&handle, &stat);
+        let trace = holds_rest.then(|| Trace::at(&handle, gone.offset).ok())??;
+        Some(Opened { handle: Some(handle), stat, trace, delivered: gone.delivered })
+    }
+
+    /// Whether the file is one of ours, and what was read of it still stands there: no new copy was
+    /// written over it.
+    fn holds_what_was_read(&self, handle: &std::fs::File, stat: &Stat) -> bool {
+        if let Some(at) = self.find(stat.identity) {
+            let file = &self.files[at].file;
+            return !file.is_rotated()
+                || (file.truncation().is_none() && file.trace().is_in(handle, stat.size).unwrap_or(true));
+        }
+        self.finished
+            .get(&stat.identity)
+            .is_some_and(|finished| finished.position.is_in(handle, stat.size).unwrap_or(true))
+    }
+
+    /// Another content was written over that of a rotated file: what was unread is given up.
+    fn let_go(&mut self, identity: Identity) {
+        self.finished.remove(&identity);
+        if let Some(at) = self.find(identity) {
+            let file = self.files.remove(at).file;
+            let (position, size) = match file.truncation() {
+                Some(gone) => (gone.position.clone(), gone.size),
+                None => (file.position(), file.trace().offset),
+            };
+            self.tally.abandoned_bytes += size.saturating_sub(position.offset);
+            self.dropped.push(file.id());
+        }
     }
 
     /// A copy whose lines were all read from the original: known from now on, and read only if it grows.

@@ -3,7 +3,6 @@
 //! A position is claimed by the file itself, whatever its name is now, else by a copy of what was read.
 
 use super::super::identity::{Identity, Position, Stat};
-use super::super::open::open_regular;
 use super::super::tally::Rotation;
 use super::Tailer;
 use super::arrival::{Arrival, Start, contains, is_rotated_form};
@@ -51,7 +50,7 @@ impl Tailer {
                 let has_rotated_name = arrival.is_rotated() && position.is_of(&arrival.origin);
                 matches!(arrival.start, Start::Beginning)
                     && position.is_copied_by(&arrival.stat, has_rotated_name)
-                    && is_in(position, &arrival.path)
+                    && position.is_in_path(&arrival.path)
             });
             copy.map(|arrival| arrival.start = Start::At(position.clone())).is_none()
         });
@@ -71,12 +70,16 @@ impl Tailer {
     fn release_replaced(&mut self, arrivals: &mut [Arrival], waiting: &mut Vec<Position>) {
         for arrival in arrivals.iter_mut() {
             match &arrival.start {
-                Start::At(position) if !is_in(position, &arrival.path) => {
-                    waiting.push(Position { departed: true, ..position.clone() });
+                Start::At(position) if !position.is_in_path(&arrival.path) => {
+                    if !position.departed {
+                        self.tally.add_rotation(Rotation::Truncate);
+                    }
+                    // From now on it is known by what was read alone.
+                    let identity = Identity::default();
+                    waiting.push(Position { departed: true, identity, ..position.clone() });
                 }
                 _ => continue,
             }
-            self.tally.add_rotation(Rotation::Truncate);
             arrival.start = Start::Beginning;
         }
     }
@@ -105,7 +108,8 @@ impl Tailer {
                 continue;
             }
             let copied = waiting.iter().position(|position| {
-                position.is_copied_by(&sibling.stat, position.is_of(origin)) && is_in(position, &sibling.path)
+                position.is_copied_by(&sibling.stat, position.is_of(origin))
+                    && position.is_in_path(&sibling.path)
             });
             let start = match copied {
                 Some(at) => Start::At(waiting.swap_remove(at)),
@@ -150,8 +154,4 @@ impl Tailer {
 
 fn is_in_place(arrival: &Arrival) -> bool {
     !arrival.is_rotated() && matches!(arrival.start, Start::At(_))
-}
-
-fn is_in(position: &Position, path: &Path) -> bool {
-    open_regular(path).is_ok_and(|(handle, stat)| position.is_in(&handle, stat.size).unwrap_or(false))
 }
