@@ -156,8 +156,10 @@ impl Stream {
             if !self.feeds.contains_key(&id) {
                 let mut feed = Feed::new(log, file.path(), &file.position());
                 // A line that a container runtime has split may have its other pieces in the file before.
-                if let Some(before) = file.predecessor().and_then(|before| self.feeds.get_mut(&before)) {
-                    feed.buffer.inherit(&mut before.buffer);
+                if let Some(before) = file.predecessor().and_then(|before| self.feeds.get_mut(&before))
+                    && feed.buffer.inherit(&mut before.buffer)
+                {
+                    file.hold_predecessor();
                 }
                 self.feeds.insert(id, feed);
             }

@@ -182,6 +182,7 @@ impl Tailer {
                 && !self.is_blocked(*at)
                 && (file.is_open() || self.open_count < OPEN_FILES_MAX)
         })?;
+        self.note_predecessor(at);
         let turn = &mut self.files[at];
         if !turn.file.is_open() {
             self.open_count += 1;
@@ -202,10 +203,15 @@ impl Tailer {
     /// What a checkpoint must hold: the files that are followed, those read to their end as long as they
     /// exist, and those not found again yet.
     pub fn positions(&self) -> impl Iterator<Item = Position> {
+        let held: Vec<&Position> = self.files().flat_map(File::held).collect();
         let cut = self.files().filter_map(|file| file.truncation().map(|gone| gone.position.clone()));
         let followed = self.files().map(Source::position);
         let finished = self.finished.values().map(|finished| finished.position.clone());
-        followed.chain(cut).chain(finished).chain(self.unclaimed.iter().cloned())
+        let all = followed.chain(cut).chain(finished).chain(self.unclaimed.iter().cloned());
+        all.map(move |position| match held.iter().find(|held| held.identity == position.identity) {
+            Some(held) => Position { offset: held.offset, head: held.head, tail: held.tail, ..position },
+            None => position,
+        })
     }
 
     /// Bytes that were written and are in no line given out yet, as of the last look.
@@ -226,6 +232,16 @@ impl Tailer {
     /// Counts as of the last look.
     pub fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// Where the files before this one stand, as its reading begins: a line of theirs may go on in it.
+    fn note_predecessor(&mut self, at: usize) {
+        let Some(id) = self.files[at].file.unnoted_predecessor() else {
+            return;
+        };
+        let before = self.files[..at].iter().map(|turn| &turn.file).find(|file| file.id() == id);
+        let positions = before.map(|file| [file.held(), &[file.position()]].concat());
+        self.files[at].file.note_predecessor(positions.unwrap_or_default());
     }
 
     /// Whether an earlier file of the same path must be read to its end first.

@@ -94,8 +94,10 @@ impl Reader {
                 let mut buffer = Buffer::new(&self.line);
                 let position = file.position();
                 buffer.restart(position.offset, position.delivered);
-                if let Some(before) = file.predecessor().and_then(|before| self.buffers.get_mut(&before)) {
-                    buffer.inherit(before);
+                if let Some(before) = file.predecessor().and_then(|before| self.buffers.get_mut(&before))
+                    && buffer.inherit(before)
+                {
+                    file.hold_predecessor();
                 }
                 self.buffers.insert(id, buffer);
             }

@@ -242,8 +242,12 @@ impl Tailer {
                 if !is_rotated {
                     self.note_target(&arrival.origin, arrival.path.is_symlink(), now);
                 }
-                let continues = matches!(arrival.start, Start::Beginning);
-                let before = continues.then(|| self.last_of(&arrival.origin)).flatten();
+                let is_begun = match &arrival.start {
+                    Start::Beginning => false,
+                    Start::End => true,
+                    Start::At(position) => position.offset > 0,
+                };
+                let before = (!is_begun).then(|| self.last_of(&arrival.origin)).flatten();
                 let file = self.follow(arrival.origin, &arrival.path, opened, now);
                 file.set_predecessor(before);
                 if is_rotated {
