@@ -3,19 +3,48 @@
 use super::harness::*;
 
 #[test]
-fn scenario_20_to_22_an_unterminated_line_waits_for_its_end_or_the_files() {
+fn scenario_21_an_unterminated_line_waits_however_long_the_writer_pauses() {
     let logs = Logs::new();
     let mut reader = logs.reader("app.log");
     logs.write("app.log", "a");
-    reader.pause();
-    assert!(reader.take().is_empty());
-    logs.write("app.log", "b\nrest");
-    assert_eq!(reader.pause().take(), ["ab"]);
-    logs.rename("app.log", "app.log.1");
-    logs.write("app.log", "new\n");
-    assert_eq!(reader.steps(2).take(), ["new"]);
-    assert_eq!(reader.pause().take(), ["rest"]);
-    assert!(reader.pause().take().is_empty());
+    for _ in 0..5 {
+        assert!(reader.pause().take().is_empty());
+    }
+    logs.write("app.log", "b\n");
+    assert_eq!(reader.step().take(), ["ab"]);
+}
+
+#[test]
+fn scenario_22_an_unterminated_line_is_given_once_at_rotation_or_deletion_and_not_at_a_stop() {
+    for is_deleted in [false, true] {
+        let logs = Logs::new();
+        let mut reader = logs.reader("app.log");
+        logs.write("app.log", "a\nrest");
+        assert_eq!(reader.pause().take(), ["a"]);
+        // The process stops: the end may still come.
+        reader.restart(&config(&[logs.path("app.log")]));
+        assert!(reader.pause().take().is_empty());
+        if is_deleted {
+            logs.delete("app.log")
+        } else {
+            logs.rename("app.log", "app.log.1")
+        }
+        logs.write("app.log", "new\n");
+        assert_eq!(reader.steps(2).take(), ["new"], "it waits for its end as long as the file");
+        assert_eq!(reader.pause().take(), ["rest"]);
+        assert!(reader.pause().take().is_empty());
+    }
+}
+
+#[test]
+fn scenario_34_nuls_where_a_power_loss_took_the_end_of_the_file() {
+    let logs = Logs::new();
+    logs.write("app.log", "a\nhal");
+    let mut reader = logs.reader("app.log");
+    reader.step();
+    // The file system had grown the file and not written it; the next start appends behind that.
+    logs.write("app.log", "\0\0\0\0\n\0\0b\n");
+    assert_eq!(reader.step().take(), ["a", "hal\0\0\0\0", "b"]);
 }
 
 #[test]

@@ -15,20 +15,51 @@ fn scenario_79_a_busy_file_does_not_starve_a_quiet_one() {
 }
 
 #[test]
-fn scenario_80_81_a_quiet_file_costs_no_read_and_is_seen_at_the_next_look() {
+fn scenario_80_a_line_in_a_file_that_was_quiet_for_long_is_seen_at_the_next_look() {
     let logs = Logs::new();
-    for at in 0..100 {
+    logs.write("app.log", "a\n");
+    let mut reader = logs.reader("*.log");
+    reader.steps(2).take();
+    for day in 1..10 {
+        reader.now = reader.now.plus(Span::from_seconds(86_400));
+        reader.step();
+        logs.write("app.log", &format!("{day}\n"));
+        assert_eq!(reader.step().take(), [day.to_string()]);
+    }
+}
+
+#[test]
+fn scenario_81_quiet_files_cost_no_read_and_hardly_any_memory() {
+    let logs = Logs::new();
+    for at in 0..1000 {
         logs.write(&format!("{at}.log"), "a\n");
     }
     let mut reader = logs.reader("*.log");
-    reader.steps(2);
+    reader.steps(8);
     reader.now = reader.now.plus(Span::from_seconds(86_400));
     reader.tailer.look(reader.now);
     assert!(reader.tailer.next_file(&mut Cursor::default(), reader.now).is_none());
+    assert_eq!(reader.buffers.len(), 1000);
     assert!(reader.buffers.values().all(|buffer| buffer.memory_bytes() < 300));
-    logs.write("7.log", "b\n");
-    reader.take();
-    assert_eq!(reader.step().take(), ["b"]);
+}
+
+#[test]
+fn scenario_82_nothing_is_read_that_nobody_takes() {
+    let logs = Logs::new();
+    let mut reader = logs.reader("*.log");
+    let text = numbered(0..1000);
+    for round in 0..100 {
+        logs.write("app.log", &text);
+        if round % 10 == 5 {
+            logs.rename("app.log", &format!("app.log.{round}"));
+        }
+        reader.now = reader.now.plus(Span::from_seconds(60));
+        reader.tailer.look(reader.now);
+    }
+    assert!(reader.buffers.is_empty(), "there is no queue: bytes stay in the files until there is time");
+    assert!(reader.tailer.lag_bytes() > 0);
+    assert_eq!(reader.steps(3).take().len(), 100_000);
+    assert_eq!(reader.tailer.tally().abandoned_bytes, 0);
 }
 
 #[test]

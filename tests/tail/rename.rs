@@ -87,8 +87,19 @@ fn scenario_41_the_remainder_comes_before_the_new_files_lines() {
     assert_eq!(reader.steps(2).take(), longs(0..30_010));
 }
 
+/// Each rotation of a chain makes one more backup and a new file with one line.
+fn rotate_chain(logs: &Logs, name: &str, rounds: std::ops::RangeInclusive<u32>) {
+    for round in rounds {
+        for back in (0..round).rev() {
+            let from = if back == 0 { format!("{name}.log") } else { format!("{name}.log.{back}") };
+            logs.rename(&from, &format!("{name}.log.{}", back + 1));
+        }
+        logs.write(&format!("{name}.log"), &format!("{name} {round}\n"));
+    }
+}
+
 #[test]
-fn scenario_42_43_several_rotations_between_two_looks() {
+fn scenario_42_five_quick_rotations_of_several_files() {
     let logs = Logs::new();
     let mut reader = logs.reader("*.log");
     for name in ["app", "web"] {
@@ -96,18 +107,25 @@ fn scenario_42_43_several_rotations_between_two_looks() {
     }
     reader.step();
     for name in ["app", "web"] {
-        for round in 1..=5 {
-            for back in (0..round).rev() {
-                let from = if back == 0 { format!("{name}.log") } else { format!("{name}.log.{back}") };
-                logs.rename(&from, &format!("{name}.log.{}", back + 1));
-            }
-            logs.write(&format!("{name}.log"), &format!("{name} {round}\n"));
-        }
+        rotate_chain(&logs, name, 1..=5);
     }
     let lines = reader.steps(2).take();
     for name in ["app", "web"] {
         let of_name: Vec<_> = lines.iter().filter(|line| line.starts_with(name)).cloned().collect();
         assert_eq!(of_name, (0..=5).map(|round| format!("{name} {round}")).collect::<Vec<_>>());
+    }
+    assert_eq!(reader.rotations(Rotation::Rename), 10);
+}
+
+#[test]
+fn scenario_43_a_file_that_came_and_was_rotated_between_two_looks_is_found() {
+    for glob in ["app.log", "app.log*"] {
+        let logs = Logs::new();
+        let mut reader = logs.reader(glob);
+        logs.write("app.log", "app 0\n");
+        reader.step();
+        rotate_chain(&logs, "app", 1..=2);
+        assert_eq!(reader.steps(2).take(), ["app 0", "app 1", "app 2"], "{glob}");
     }
 }
 

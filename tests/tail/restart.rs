@@ -3,19 +3,55 @@
 use super::harness::*;
 
 #[test]
-fn scenario_67_70_78_stopped_appended_started() {
+fn scenario_67_what_is_appended_while_down_is_read_once() {
     let logs = Logs::new();
-    logs.write("app.log", "a\nhal");
-    let mut reader = logs.reader("app.log");
+    let config = config(&[logs.path("*.log")]);
+    logs.write("app.log", "a\n");
+    let mut reader = Reader::new(&config);
     assert_eq!(reader.step().take(), ["a"]);
-    let positions = reader.positions();
-    logs.write("app.log", "f\nb\n");
-    let config = source::Config { start_at: StartAt::End, ..config(&[logs.path("*.log")]) };
+    logs.write("app.log", "b\n");
     logs.write("new.log", "new\n");
-    let mut reader = Reader::restored(&config, positions);
+    reader.restart(&config);
     let mut lines = reader.steps(2).take();
     lines.sort();
-    assert_eq!(lines, ["b", "half", "new"]);
+    assert_eq!(lines, ["b", "new"]);
+    reader.restart(&config);
+    assert!(reader.pause().take().is_empty());
+}
+
+#[test]
+fn scenario_70_a_line_begun_before_the_stop_and_ended_after_the_start_is_one() {
+    let logs = Logs::new();
+    let config = config(&[logs.path("app.log")]);
+    logs.write("app.log", "a\nhal");
+    let mut reader = Reader::new(&config);
+    assert_eq!(reader.step().take(), ["a"]);
+    reader.restart(&config);
+    assert!(reader.step().take().is_empty());
+    logs.write("app.log", "f\n");
+    assert_eq!(reader.step().take(), ["half"]);
+    // It was ended while the process was down.
+    logs.write("app.log", "hal");
+    reader.step();
+    logs.write("app.log", "f\nb\n");
+    reader.restart(&config);
+    assert_eq!(reader.step().take(), ["half", "b"]);
+}
+
+#[test]
+fn scenario_78_where_to_start_is_ignored_once_there_are_positions() {
+    for start_at in [StartAt::Beginning, StartAt::End] {
+        let logs = Logs::new();
+        logs.write("app.log", "a\n");
+        let config = source::Config { start_at, ..config(&[logs.path("*.log")]) };
+        let mut reader = Reader::new(&config);
+        reader.step();
+        logs.write("app.log", "b\n");
+        logs.write("new.log", "new\n");
+        reader.take();
+        reader.restart(&config);
+        assert_eq!(reader.steps(2).take(), ["b", "new"]);
+    }
 }
 
 #[test]
@@ -81,7 +117,7 @@ fn scenario_75_a_stale_position_applies_to_no_other_file() {
 }
 
 #[test]
-fn scenario_76_77_identical_small_files_diverge_later() {
+fn scenario_76_identical_small_files_diverge_later() {
     let logs = Logs::new();
     let mut reader = logs.reader("*.log");
     reader.step();
@@ -89,12 +125,32 @@ fn scenario_76_77_identical_small_files_diverge_later() {
         logs.write(name, "same\n");
     }
     assert_eq!(reader.step().take(), ["same", "same"]);
-    let mut reader = Reader::restored(&config(&[logs.path("*.log")]), reader.positions());
+    reader.restart(&config(&[logs.path("*.log")]));
     logs.write("a.log", "a\n");
     logs.write("b.log", "b\n");
     let mut lines = reader.steps(2).take();
     lines.sort();
     assert_eq!(lines, ["a", "b"]);
+}
+
+#[test]
+fn scenario_77_a_position_within_less_than_its_marks_cover() {
+    let logs = Logs::new();
+    let config = config(&[logs.path("app.log")]);
+    let mut reader = Reader::new(&config);
+    // Every length up to beyond the 256 bytes that are hashed, and a restart at each.
+    for serial in 0..100 {
+        logs.write("app.log", &format!("{serial}\n"));
+        assert_eq!(reader.step().take(), [serial.to_string()]);
+        reader.restart(&config);
+    }
+    logs.truncate("app.log", 0);
+    logs.write("app.log", "0\n");
+    assert_eq!(reader.steps(2).take(), ["0"]);
+    logs.truncate("app.log", 0);
+    logs.write("app.log", "other\n");
+    reader.restart(&config);
+    assert_eq!(reader.steps(2).take(), ["other"]);
 }
 
 #[test]

@@ -3,24 +3,60 @@
 use super::harness::*;
 
 #[test]
-fn scenario_61_62_63_66_truncated_and_written_again() {
+fn scenario_61_emptied_and_written_again() {
     let logs = Logs::new();
-    logs.write("app.log", "first\nsecond\nhalf");
-    let mut reader = logs.reader("app.log");
-    assert_eq!(reader.step().take(), ["first", "second"]);
-    logs.truncate("app.log", 0);
-    logs.write("app.log", "first\n");
-    assert_eq!(reader.steps(2).take(), ["first"]);
-    logs.truncate("app.log", 0);
     logs.write("app.log", &numbered(0..50));
-    assert_eq!(reader.steps(2).take(), longs(0..50));
-    // The same first line, and longer than before.
-    logs.truncate("app.log", 0);
-    logs.write("app.log", &numbered(0..1));
-    logs.write("app.log", &numbered(100..200));
-    let lines = reader.steps(2).take();
-    assert_eq!((lines.len(), &lines[0], &lines[100]), (101, &long(0), &long(199)));
+    let mut reader = logs.reader("app.log");
+    assert_eq!(reader.step().take(), longs(0..50));
+    for round in 1..4 {
+        logs.truncate("app.log", 0);
+        reader.steps((round % 2) as usize);
+        logs.write("app.log", &numbered(100 * round..100 * round + 5));
+        assert_eq!(reader.steps(2).take(), longs(100 * round..100 * round + 5));
+    }
     assert_eq!(reader.rotations(Rotation::Truncate), 3);
+    assert_eq!(reader.tailer.tally().abandoned_bytes, 0);
+}
+
+#[test]
+fn scenario_62_written_again_beyond_the_old_offset() {
+    let logs = Logs::new();
+    logs.write("app.log", &numbered(0..10));
+    let mut reader = logs.reader("app.log");
+    reader.step();
+    logs.truncate("app.log", 0);
+    logs.write("app.log", &numbered(10..1000));
+    assert_eq!(reader.steps(2).take(), longs(0..1000));
+    assert_eq!(reader.rotations(Rotation::Truncate), 1);
+}
+
+#[test]
+fn scenario_63_written_again_with_the_same_first_lines() {
+    // To less than there was, to as much, and to more.
+    for count in [1, 5, 9, 100] {
+        let logs = Logs::new();
+        logs.write("app.log", &numbered(0..10));
+        let mut reader = logs.reader("app.log");
+        assert_eq!(reader.step().take(), longs(0..10));
+        logs.truncate("app.log", 0);
+        logs.write("app.log", &numbered(0..1));
+        logs.write("app.log", &numbered(100..100 + count));
+        let lines = reader.steps(2).take();
+        assert_eq!(lines, [longs(0..1), longs(100..100 + count)].concat());
+        assert_eq!(reader.rotations(Rotation::Truncate), 1);
+    }
+}
+
+#[test]
+fn scenario_66_an_unterminated_line_goes_with_the_truncation() {
+    let logs = Logs::new();
+    logs.write("app.log", "first\nhalf");
+    let mut reader = logs.reader("app.log");
+    assert_eq!(reader.step().take(), ["first"]);
+    logs.truncate("app.log", 0);
+    logs.write("app.log", "new\n");
+    assert_eq!(reader.pause().take(), ["new"]);
+    assert_eq!(reader.tailer.tally().abandoned_bytes, 4, "half a line was cut off");
 }
 
 #[test]
