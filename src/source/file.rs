@@ -161,10 +161,8 @@ impl File {
     /// Takes note of how far whole lines reach: what `line::Buffer::committed` says.
     pub fn commit(&mut self, offset: u64, delivered: u64, tail: &[u8]) {
         assert!(offset <= self.trace.offset, "lines cannot reach beyond what was read");
-        self.commit.offset = offset;
+        self.commit.advance(offset, tail);
         self.commit.delivered = delivered;
-        self.commit.tail.clear();
-        self.commit.tail.extend_from_slice(&tail[tail.len().saturating_sub(POSITION_BYTES)..]);
         if let Some(before) = &mut self.predecessor
             && (offset > 0 || !before.is_held)
         {
@@ -323,6 +321,25 @@ impl File {
 
     pub(super) fn take_events(&mut self) -> Events {
         std::mem::take(&mut self.events)
+    }
+}
+
+// === impl Commit ===
+
+impl Commit {
+    /// `tail` ends at `offset`. After a restart it holds only what was read since: what stood before that
+    /// is in the tail so far.
+    fn advance(&mut self, offset: u64, tail: &[u8]) {
+        let tail = &tail[tail.len().saturating_sub(POSITION_BYTES)..];
+        let known_from = self.offset - self.tail.len() as u64;
+        let known = (offset - tail.len() as u64)
+            .checked_sub(known_from)
+            .and_then(|count| usize::try_from(count).ok());
+        let kept = known.filter(|count| *count <= self.tail.len()).unwrap_or(0);
+        self.tail.truncate(kept);
+        self.tail.drain(..(kept + tail.len()).saturating_sub(POSITION_BYTES).min(kept));
+        self.tail.extend_from_slice(tail);
+        self.offset = offset;
     }
 }
 

@@ -11,7 +11,8 @@
 //! restart     the process ends and starts again
 //! load        many files, large ones, quiet ones, and the clock
 //! containers  lines that a container runtime wrapped, in files that it rotates
-//! model       random sequences of all this against a model that knows every line
+//! model       files that are written and rotated, with every line known
+//! sequences   random sequences of all this: every line exactly once
 //! matrix      what is lost and counted twice, by rotation and by failure
 //! published   docs/rotation.md: its tables, written from the above
 
@@ -26,4 +27,5 @@ mod model;
 mod rename;
 mod replace;
 mod restart;
+mod sequences;
 mod truncation;

@@ -212,3 +212,25 @@ fn rotations_are_counted_once_whoever_looks_and_counts_outlive_the_process() {
         }
     }
 }
+
+#[test]
+fn positions_keep_their_marks_over_restarts_in_the_middle_of_a_file() {
+    let logs = Logs::new();
+    let config = config(&[logs.path("app.log")]);
+    logs.write("app.log", &numbered(0..20));
+    let mut reader = Reader::new(&config);
+    reader.step();
+    for round in 0..5 {
+        reader.restart(&config);
+        logs.write("app.log", "x");
+        reader.step();
+        let position = reader.positions().remove(0);
+        assert_eq!(position.tail.length, 256, "round {round}");
+        logs.write("app.log", "\n");
+        reader.step();
+        let position = reader.positions().remove(0);
+        let text = fs::read(logs.path("app.log")).expect("read");
+        assert_eq!(position.offset, text.len() as u64);
+        assert_eq!(position.tail, source::identity::Mark::of(&text[text.len() - 256..]), "round {round}");
+    }
+}

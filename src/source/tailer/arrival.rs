@@ -80,7 +80,8 @@ impl Tailer {
             self.take_siblings(&origin, is_vacant || rotated.contains(&origin), &mut arrivals, now);
         }
         self.expire_unclaimed(now);
-        for arrival in in_reading_order(arrivals) {
+        let ranks = std::mem::take(&mut self.ranks);
+        for arrival in in_reading_order(arrivals, &ranks) {
             self.admit(arrival, now);
         }
     }
@@ -112,7 +113,7 @@ impl Tailer {
                 finished.path = path;
                 if !is_matching && stat.size != finished.size {
                     // Otherwise a copy of another file was written over it.
-                    if finished.position.is_in_path(&finished.path) {
+                    if finished.position.offset > 0 && finished.position.is_in_path(&finished.path) {
                         self.tally.abandoned_bytes += stat.size.saturating_sub(finished.size);
                     }
                     finished.size = stat.size;
@@ -128,7 +129,7 @@ impl Tailer {
             if found.stat.size == finished.size {
                 return None;
             }
-            let is_grown = finished.position.is_in_path(&found.path);
+            let is_grown = finished.position.offset > 0 && finished.position.is_in_path(&found.path);
             let finished = self.finished.remove(&identity);
             if let Some(finished) = finished.filter(|_| is_grown) {
                 return Some(Start::At(finished.position));
@@ -211,17 +212,20 @@ impl Tailer {
             }
             let is_stranger = self.strangers.contains_key(&identity);
             if is_stranger || !is_rotated || self.original_of(&sibling.path, origin).is_some() {
-                self.note_stranger(identity, now);
+                self.note_stranger(&sibling.stat, now);
             } else if sibling.stat.size > 0 {
                 arrivals.push(Arrival::new(sibling.path, sibling.stat, origin.clone(), Start::Beginning));
             }
         }
     }
 
-    pub(super) fn note_stranger(&mut self, identity: Identity, now: Timestamp) {
+    pub(super) fn note_stranger(&mut self, stat: &Stat, now: Timestamp) {
         // What was there at the first look can hold nothing of ours but what its content proves.
         let since = self.looked_at.map_or(Timestamp::MIN, |_| now);
-        self.strangers.entry(identity).or_insert(Stranger { since, seen_at: now }).seen_at = now;
+        let modified = stat.modified;
+        let stranger = Stranger { since, modified, seen_at: now };
+        let known = self.strangers.remove(&stat.identity).filter(|known| known.modified == modified);
+        self.strangers.insert(stat.identity, Stranger { seen_at: now, ..known.unwrap_or(stranger) });
     }
 
     /// The path that a matching rotated name is made of, if a file is or was followed there.
@@ -339,18 +343,27 @@ impl Arrival {
         *self.path != *self.origin
     }
 
-    /// The order among files of one path: what was rotated away comes before what took its place.
-    fn by_age(&self, other: &Self) -> Ordering {
+    /// The order among files of one path: what was rotated away comes before what took its place, and what
+    /// an earlier run read comes, in its order, before what is new, whoever wrote to it late.
+    fn by_age(&self, other: &Self, ranks: &HashMap<Identity, usize>) -> Ordering {
         let by_place = other.is_rotated().cmp(&self.is_rotated());
         by_place
+            .then_with(|| self.rank(ranks).cmp(&other.rank(ranks)))
             .then_with(|| self.stat.modified.cmp(&other.stat.modified))
             .then_with(|| sibling::older_first(&self.suffix, &other.suffix))
             .then_with(|| self.path.cmp(&other.path))
     }
+
+    fn rank(&self, ranks: &HashMap<Identity, usize>) -> (bool, Option<usize>) {
+        match &self.start {
+            Start::At(position) => (false, ranks.get(&position.identity).copied()),
+            Start::Beginning | Start::End => (true, None),
+        }
+    }
 }
 
 /// Paths by the age of their oldest file, and the files of a path by their own.
-fn in_reading_order(mut arrivals: Vec<Arrival>) -> Vec<Arrival> {
+fn in_reading_order(mut arrivals: Vec<Arrival>, ranks: &HashMap<Identity, usize>) -> Vec<Arrival> {
     let mut oldest: HashMap<Arc<Path>, i64> = HashMap::new();
     for arrival in &arrivals {
         let age = oldest.entry(arrival.origin.clone()).or_insert(i64::MAX);
@@ -358,7 +371,7 @@ fn in_reading_order(mut arrivals: Vec<Arrival>) -> Vec<Arrival> {
     }
     arrivals.sort_by(|one, other| {
         let by_path = oldest.get(&one.origin).cmp(&oldest.get(&other.origin));
-        by_path.then_with(|| one.origin.cmp(&other.origin)).then_with(|| one.by_age(other))
+        by_path.then_with(|| one.origin.cmp(&other.origin)).then_with(|| one.by_age(other, ranks))
     });
     arrivals
 }

@@ -4,7 +4,6 @@
 
 use super::super::Source;
 use super::super::discover::{Findings, Found};
-use super::super::file::File;
 use super::super::identity::{Identity, Position, Stat, Trace};
 use super::super::open::{Opened, open_regular};
 use super::super::sibling;
@@ -52,9 +51,11 @@ impl Tailer {
 
     /// A truncated file waits for this: is what was cut off to be found in a copy?
     pub(super) fn settle_truncations(&mut self, now: Timestamp) {
-        let cut = self.files().filter(|file| file.truncation().is_some()).map(File::id);
-        // The latest first: the content of an earlier one may have made place for its copy.
-        for id in cut.collect::<Vec<_>>().into_iter().rev() {
+        let cut = self.files().filter(|file| file.truncation().is_some());
+        let mut cut: Vec<_> = cut.map(|file| (file.is_rotated(), file.id())).collect();
+        // Those in their place first: what was cut off a rotated file may have made place for a copy of theirs.
+        cut.sort_unstable();
+        for (_, id) in cut {
             if let Some(at) = self.files.iter().position(|turn| turn.file.id() == id) {
                 let turn = self.files.remove(at);
                 self.settle_truncation(turn, now);
@@ -91,15 +92,29 @@ impl Tailer {
         if !is_found {
             self.tally.abandoned_bytes += gone.size.saturating_sub(gone.position.offset);
         }
-        if gone.position.departed && self.original_of(turn.file.path(), &origin).is_some() {
-            // A new copy was written over an old one.
-            self.note_stranger(turn.file.identity(), now);
-            self.dropped.push(turn.file.id());
+        if gone.position.departed && self.set_aside(&turn) {
             return;
         }
-        turn.number = self.next_id;
-        self.next_id += 1;
+        if is_found {
+            turn.number = self.next_id;
+            self.next_id += 1;
+        }
         self.files.push(turn);
+    }
+
+    /// A rotated file whose content is gone is followed no more where a new copy was written over the old
+    /// one, or is about to be.
+    fn set_aside(&mut self, turn: &Turn) -> bool {
+        let file = &turn.file;
+        if file.size() == 0 {
+            self.finish(turn.number, file.position(), file.path(), 0);
+        } else if self.original_of(file.path(), file.shared_origin()).is_some() {
+            self.strangers.remove(&file.identity());
+        } else {
+            return false;
+        }
+        self.dropped.push(file.id());
+        true
     }
 
     /// Opens a sibling behind what was read of a file that was cut off, if it is a copy made of that.
@@ -108,6 +123,7 @@ impl Tailer {
         let is_recent = self
             .strangers
             .get(&stat.identity)
+            .filter(|stranger| stranger.modified == stat.modified)
             .is_none_or(|stranger| self.looked_at.is_some_and(|before| stranger.since >= before));
         let holds_rest = (is_held || gone.is_copied_by(&stat, is_recent))
             && gone.is_in(&handle, stat.size).unwrap_or(false)
@@ -126,7 +142,7 @@ impl Tailer {
         }
         self.finished
             .get(&stat.identity)
-            .is_some_and(|finished| finished.position.is_in(handle, stat.size).unwrap_or(true))
+            .is_some_and(|finished| finished.position.stands_in(handle, stat.size).unwrap_or(true))
     }
 
     /// Another content was written over that of a rotated file: what was unread is given up.
@@ -148,8 +164,10 @@ impl Tailer {
         let Ok((handle, stat)) = open_regular(path) else {
             return;
         };
-        if let Ok(trace) = Trace::at(&handle, stat.size) {
-            self.finish(trace.position_of_copy(&stat, origin), path, stat.size);
+        if stat.size > 0
+            && let Ok(trace) = Trace::at(&handle, stat.size)
+        {
+            self.finish(self.next_id, trace.position_of_copy(&stat, origin), path, stat.size);
         }
     }
 

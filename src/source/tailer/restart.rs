@@ -2,12 +2,12 @@
 //!
 //! A position is claimed by the file itself, whatever its name is now, else by a copy of what was read.
 
-use super::super::identity::{Identity, Position, Stat};
+use super::super::identity::{Identity, Position, Stat, begin_alike};
 use super::super::tally::Rotation;
 use super::Tailer;
 use super::arrival::{Arrival, Start, contains, is_rotated_form};
 use crate::time::Timestamp;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ impl Tailer {
                 }
             }
         }
-        self.release_replaced(arrivals, &mut waiting);
+        let released = self.release_replaced(arrivals, &mut waiting);
         let origins: Vec<Arc<Path>> = self.origins.keys().cloned().collect();
         for origin in &origins {
             self.claim_missed(origin, &mut waiting, arrivals, now);
@@ -55,19 +55,37 @@ impl Tailer {
             copy.map(|arrival| arrival.start = Start::At(position.clone())).is_none()
         });
         self.unclaimed = waiting;
+        self.dismiss_restored(arrivals, &released);
+    }
+
+    /// Leaves out rotated names that hold nothing to be read.
+    fn dismiss_restored(&mut self, arrivals: &mut Vec<Arrival>, released: &[Identity]) {
+        // Nothing says whose an empty rotated file is.
+        let empty = arrivals.extract_if(.., |arrival| arrival.is_rotated() && arrival.stat.size == 0);
+        for arrival in empty.collect::<Vec<_>>() {
+            if let Start::At(position) = arrival.start {
+                self.finish(0, position, &arrival.path, 0);
+            }
+        }
         // Beside a file that is still in its place, a rotated name that was not read is a copy: the next
-        // look decides, when the file is followed.
-        let in_place: HashSet<Arc<Path>> =
-            arrivals.iter().filter(|one| is_in_place(one)).map(|one| one.origin.clone()).collect();
+        // look decides, when the file is followed. One that was ours is new, unless it begins like that.
+        let in_place: HashMap<Arc<Path>, PathBuf> = arrivals
+            .iter()
+            .filter(|one| is_in_place(one))
+            .map(|one| (one.origin.clone(), one.path.clone()))
+            .collect();
         arrivals.retain(|arrival| {
-            !(arrival.is_rotated()
-                && matches!(arrival.start, Start::Beginning)
-                && in_place.contains(&arrival.origin))
+            let is_new = arrival.is_rotated() && matches!(arrival.start, Start::Beginning);
+            let original = in_place.get(&arrival.origin).filter(|_| is_new);
+            original.is_none_or(|original| {
+                released.contains(&arrival.stat.identity) && !begin_alike(original, &arrival.path)
+            })
         });
     }
 
     /// Files that do not hold what was read: truncated while nobody looked, or others with the same inode.
-    fn release_replaced(&mut self, arrivals: &mut [Arrival], waiting: &mut Vec<Position>) {
+    fn release_replaced(&mut self, arrivals: &mut [Arrival], waiting: &mut Vec<Position>) -> Vec<Identity> {
+        let mut released = Vec::new();
         for arrival in arrivals.iter_mut() {
             match &arrival.start {
                 Start::At(position) if !position.is_in_path(&arrival.path) => {
@@ -81,7 +99,9 @@ impl Tailer {
                 _ => continue,
             }
             arrival.start = Start::Beginning;
+            released.push(arrival.stat.identity);
         }
+        released
     }
 
     /// Siblings of a path that no position names: a copy of what was read before, or, where they are no
