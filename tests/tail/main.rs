@@ -23,6 +23,7 @@ mod discovery;
 mod harness;
 mod lines;
 mod load;
+mod matrix;
 mod model;
 mod rename;
 mod replace;
