@@ -14,6 +14,8 @@
 //! model       files that are written and rotated, with every line known
 //! sequences   random sequences of all this: every line exactly once
 //! matrix      what is lost and counted twice, by rotation and by failure
+//! windows     what nobody can close, and what falls into it
+//! situations  what tailers meet in production, by number
 //! published   docs/rotation.md: its tables, written from the above
 
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why; clippy knows only test functions")]
@@ -25,8 +27,11 @@ mod lines;
 mod load;
 mod matrix;
 mod model;
+mod published;
 mod rename;
 mod replace;
 mod restart;
 mod sequences;
+mod situations;
 mod truncation;
+mod windows;
