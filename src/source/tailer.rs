@@ -8,6 +8,7 @@
 
 mod arrival;
 mod departure;
+mod order;
 mod origin;
 mod restart;
 

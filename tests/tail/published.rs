@@ -43,7 +43,7 @@ fn tests() -> Vec<Test> {
                 attributes.push(line);
                 continue;
             }
-            let is_test = attributes.iter().any(|one| *one == "#[test]");
+            let is_test = attributes.contains(&"#[test]");
             attributes.clear();
             let name = line.strip_prefix("fn ").and_then(|line| line.split('(').next());
             if let Some(name) = name.filter(|name| is_test && name.starts_with("scenario_")) {

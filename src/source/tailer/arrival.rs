@@ -5,36 +5,18 @@
 
 use super::super::discover::{Findings, Found};
 use super::super::file::{File, FileId};
-use super::super::identity::{Identity, Position, Stat, Trace};
+use super::super::identity::{Identity, Stat, Trace};
 use super::super::open::{Opened, open_regular};
-use super::super::sibling;
 use super::super::tally::Rotation;
 use super::super::{Error, Reason, StartAt};
 use super::departure::at_path;
+use super::order::{Arrival, Order, Start, contains, in_reading_order, is_rotated_form};
 use super::{Copied, Stranger, Tailer};
 use crate::limits::{OPEN_FILES_MAX, POSITION_WAIT};
 use crate::time::Timestamp;
-use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
-
-/// A file that is about to be followed.
-pub(super) struct Arrival {
-    pub(super) path: PathBuf,
-    pub(super) stat: Stat,
-    /// The path that its lines were or are written under.
-    pub(super) origin: Arc<Path>,
-    /// What rotation added to the origin's name.
-    suffix: Vec<u8>,
-    pub(super) start: Start,
-}
-
-pub(super) enum Start {
-    Beginning,
-    End,
-    At(Position),
-}
 
 impl Tailer {
     pub(super) fn take_arrivals(&mut self, findings: &Findings, vacated: &[Arc<Path>], now: Timestamp) {
@@ -80,8 +62,8 @@ impl Tailer {
             self.take_siblings(&origin, is_vacant || rotated.contains(&origin), &mut arrivals, now);
         }
         self.expire_unclaimed(now);
-        let ranks = std::mem::take(&mut self.ranks);
-        for arrival in in_reading_order(arrivals, &ranks) {
+        let order = Order { ranks: std::mem::take(&mut self.ranks), is_live: !is_first || self.is_restored };
+        for arrival in in_reading_order(arrivals, &order) {
             self.admit(arrival, now);
         }
     }
@@ -327,63 +309,4 @@ impl Tailer {
             }
         }
     }
-}
-
-// === impl Arrival ===
-
-impl Arrival {
-    pub(super) fn new(path: PathBuf, stat: Stat, origin: Arc<Path>, start: Start) -> Self {
-        let names = path.file_name().zip(origin.file_name());
-        let suffix = names.and_then(|(name, base)| sibling::rotation_suffix(name, base)).map(<[u8]>::to_vec);
-        Self { path, stat, origin, suffix: suffix.unwrap_or_default(), start }
-    }
-
-    /// Whether it left the place that its lines were written under.
-    pub(super) fn is_rotated(&self) -> bool {
-        *self.path != *self.origin
-    }
-
-    /// The order among files of one path: what was rotated away comes before what took its place, and what
-    /// an earlier run read comes, in its order, before what is new, whoever wrote to it late.
-    fn by_age(&self, other: &Self, ranks: &HashMap<Identity, usize>) -> Ordering {
-        let by_place = other.is_rotated().cmp(&self.is_rotated());
-        by_place
-            .then_with(|| self.rank(ranks).cmp(&other.rank(ranks)))
-            .then_with(|| self.stat.modified.cmp(&other.stat.modified))
-            .then_with(|| sibling::older_first(&self.suffix, &other.suffix))
-            .then_with(|| self.path.cmp(&other.path))
-    }
-
-    fn rank(&self, ranks: &HashMap<Identity, usize>) -> (bool, Option<usize>) {
-        match &self.start {
-            Start::At(position) => (false, ranks.get(&position.identity).copied()),
-            Start::Beginning | Start::End => (true, None),
-        }
-    }
-}
-
-/// Paths by the age of their oldest file, and the files of a path by their own.
-fn in_reading_order(mut arrivals: Vec<Arrival>, ranks: &HashMap<Identity, usize>) -> Vec<Arrival> {
-    let mut oldest: HashMap<Arc<Path>, i64> = HashMap::new();
-    for arrival in &arrivals {
-        let age = oldest.entry(arrival.origin.clone()).or_insert(i64::MAX);
-        *age = arrival.stat.modified.min(*age);
-    }
-    arrivals.sort_by(|one, other| {
-        let by_path = oldest.get(&one.origin).cmp(&oldest.get(&other.origin));
-        by_path.then_with(|| one.origin.cmp(&other.origin)).then_with(|| one.by_age(other, ranks))
-    });
-    arrivals
-}
-
-pub(super) fn contains(arrivals: &[Arrival], identity: Identity) -> bool {
-    arrivals.iter().any(|arrival| arrival.stat.identity.is_same(identity))
-}
-
-pub(super) fn is_rotated_form(path: &Path, base: &Path) -> bool {
-    path.parent() == base.parent()
-        && path
-            .file_name()
-            .zip(base.file_name())
-            .is_some_and(|(name, base)| sibling::rotation_suffix(name, base).is_some())
 }

@@ -5,7 +5,7 @@
 use super::super::identity::{Identity, Position, Stat, begin_alike};
 use super::super::tally::Rotation;
 use super::Tailer;
-use super::arrival::{Arrival, Start, contains, is_rotated_form};
+use super::order::{Arrival, Start, contains, is_rotated_form};
 use crate::time::Timestamp;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
