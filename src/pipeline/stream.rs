@@ -111,6 +111,9 @@ impl Stream {
     /// Asks the file system what is there. To be called about every 250 ms.
     pub fn look(&mut self, state: &Mutex<State>, now: Timestamp) {
         self.tailer.look(now);
+        for id in self.tailer.take_dropped() {
+            self.feeds.remove(&id);
+        }
         // What this look has found is not late yet; what the last one found, and is still unread, is.
         let read_up = self.looked_at.is_none_or(|looked_at| self.read_up_at >= looked_at);
         let lag = if read_up { Span::ZERO } else { now.since(self.read_up_at) };
@@ -235,8 +238,10 @@ impl Batch<'_> {
         if !feeds.contains_key(&id) {
             let mut feed = Feed::new(log, file.path(), &file.position());
             // A line that a container runtime has split may have its other pieces in the file before.
-            if let Some(before) = file.predecessor().and_then(|before| feeds.get_mut(&before)) {
-                feed.buffer.inherit(&mut before.buffer);
+            if let Some(before) = file.predecessor().and_then(|before| feeds.get_mut(&before))
+                && feed.buffer.inherit(&mut before.buffer)
+            {
+                file.hold_predecessor();
             }
             feeds.insert(id, feed);
         }
