@@ -5,11 +5,16 @@
 use std::time::Duration;
 
 /// A point in time: nanoseconds since the Unix epoch, which covers the years 1677 to 2262.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, serde::Serialize, serde::Deserialize,
+)]
 pub struct Timestamp(i64);
 
 /// A length of time in nanoseconds, never negative, at most 292 years.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, serde::Serialize, serde::Deserialize,
+)]
+#[serde(try_from = "i64")]
 pub struct Span(i64);
 
 pub const NANOS_PER_SECOND: i64 = 1_000_000_000;
@@ -83,6 +88,15 @@ impl Span {
 
     pub const fn saturating_add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
+    }
+}
+
+/// Nanoseconds, as they are kept in bytes.
+impl TryFrom<i64> for Span {
+    type Error = &'static str;
+
+    fn try_from(nanos: i64) -> Result<Self, Self::Error> {
+        if nanos < 0 { Err("a span is never negative") } else { Ok(Self(nanos)) }
     }
 }
 

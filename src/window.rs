@@ -7,6 +7,8 @@
 //! window W covers between W and W + W/12. Slots begin at multiples of their width since the epoch, so the
 //! same observations give the same windows whenever the process started.
 
+mod saved;
+
 use std::ops::Range;
 
 use crate::accumulator::Accumulator;
@@ -37,7 +39,11 @@ pub struct Ring<A> {
 }
 
 /// The windows of one accumulator, and all of it since the start where that is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(bound(
+    serialize = "A: Accumulator + serde::Serialize",
+    deserialize = "A: Accumulator + serde::Deserialize<'de>"
+))]
 pub struct Windows<A> {
     rings: Vec<Ring<A>>,
     all: Option<Box<A>>,
@@ -249,6 +255,15 @@ impl<A: Accumulator> Windows<A> {
         if let Some(all) = self.all() {
             visit(None, all);
         }
+    }
+
+    /// Whether these are windows of such lengths over states like `pattern`: to be asked of what was read
+    /// from bytes.
+    pub fn are_of(&self, spans: &[Span], all: bool, pattern: &A) -> bool {
+        self.rings.iter().map(Ring::window).eq(spans.iter().copied())
+            && self.rings.iter().all(|ring| pattern.fits(&ring.empty))
+            && self.all.is_some() == all
+            && self.all.iter().all(|all| pattern.fits(all))
     }
 
     /// Heap bytes held, by capacity.

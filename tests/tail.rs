@@ -9,7 +9,7 @@ use inference_exporter::limits::{LINE_BYTES_MAX, OPEN_FILES_MAX};
 use inference_exporter::line::{self, Buffer, Container, Reject};
 use inference_exporter::source::identity::Position;
 use inference_exporter::source::tailer::{Cursor, Tailer};
-use inference_exporter::source::tally::{Rotation, State};
+use inference_exporter::source::tally::{Rotation, State, Tally};
 use inference_exporter::source::{self, Progress, Reason, Source, StartAt};
 use inference_exporter::time::{Span, Timestamp};
 use proptest::prelude::*;
@@ -50,8 +50,18 @@ impl Reader {
 
     fn restored(config: &source::Config, positions: Vec<Position>) -> Self {
         let mut reader = Self::new(config);
-        reader.tailer.restore(positions);
+        reader.tailer.restore(positions, Tally::default());
         reader
+    }
+
+    /// The process ends and starts again, with its counts.
+    fn restart(&mut self, config: &source::Config) {
+        let mut next = Self::new(config);
+        let tally = serde_json::to_vec(self.tailer.tally()).expect("serialised");
+        next.tailer.restore(self.positions(), serde_json::from_slice(&tally).expect("read back"));
+        (next.now, next.line, next.read_bytes) = (self.now, self.line, self.read_bytes);
+        next.lines = self.take();
+        *self = next;
     }
 
     /// Looks, and reads until nothing comes.
@@ -770,7 +780,7 @@ fn scenario_59_kubelet_layout() {
         logs.rename("pods/p/c/0.log", "pods/p/c/0.log.20240131-100001");
         logs.write("pods/p/c/0.log", "d\n");
         assert_eq!(reader.pause().take(), ["a", "b", "c", "d"], "{glob}");
-        assert_eq!(reader.rotations(Rotation::Rename), 1);
+        assert_eq!(reader.rotations(Rotation::Rename), 2);
         logs.write("pods/p/c/1.log", "restarted\n");
         logs.symlink("pods/p/c/1.log", "c.log");
         assert_eq!(reader.pause().take(), ["restarted"]);
@@ -1006,6 +1016,66 @@ fn scenario_15_a_finished_file_goes_on_where_it_stopped_also_after_a_restart() {
     assert!(reader.pause().take().is_empty());
     logs.write("app.log.1", &numbered(6..7));
     assert_eq!(reader.pause().take(), longs(6..7));
+}
+
+#[test]
+fn rotations_are_counted_once_whoever_looks_and_counts_outlive_the_process() {
+    type Change = fn(&Logs);
+    let cases: [(Rotation, u64, Change); 7] = [
+        (Rotation::Rename, 1, |logs| logs.rename("0.data", "0.data.1")),
+        (Rotation::Rename, 1, |logs| {
+            logs.rename("0.data", "0.data.1");
+            logs.write("0.data", &numbered(20..25));
+        }),
+        (Rotation::Rename, 2, |logs| {
+            logs.rename("0.data", "0.data.2");
+            logs.write("0.data", &numbered(20..25));
+            logs.rename("0.data", "0.data.1");
+            logs.write("0.data", &numbered(30..35));
+        }),
+        (Rotation::Truncate, 1, |logs| {
+            logs.copy("0.data", "0.data.1");
+            logs.truncate("0.data", 0);
+            logs.write("0.data", &numbered(20..25));
+        }),
+        (Rotation::Delete, 1, |logs| {
+            logs.write("fresh", &numbered(20..25));
+            logs.rename("fresh", "0.data");
+        }),
+        (Rotation::Replace, 1, |logs| {
+            logs.write("fresh", &numbered(0..25));
+            logs.rename("fresh", "0.data");
+        }),
+        (Rotation::Symlink, 1, |logs| {
+            logs.write("1.data", &numbered(20..25));
+            logs.symlink("1.data", "app.log");
+        }),
+    ];
+    for (at, (kind, expected, change)) in cases.into_iter().enumerate() {
+        for is_down in [false, true] {
+            let logs = Logs::new();
+            logs.write("0.data", &numbered(0..10));
+            logs.symlink("0.data", "app.log");
+            let glob = if kind == Rotation::Symlink { "app.log" } else { "0.data" };
+            let config = config(&[logs.path(glob)]);
+            let mut reader = Reader::new(&config);
+            reader.steps(2);
+            if is_down {
+                change(&logs);
+                reader.restart(&config);
+                reader.restart(&config);
+            } else {
+                change(&logs);
+            }
+            for _ in 0..3 {
+                reader.pause();
+                let found = Rotation::ALL.map(|kind| (kind, reader.rotations(kind)));
+                let wanted = Rotation::ALL.map(|one| (one, if one == kind { expected } else { 0 }));
+                assert_eq!(found, wanted, "case {at}, down: {is_down}");
+                reader.restart(&config);
+            }
+        }
+    }
 }
 
 #[test]

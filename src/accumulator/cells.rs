@@ -9,7 +9,7 @@
 use super::{Accumulator, ClassOutcome};
 
 /// Dense counts by predicted class, actual class and whether that was correct.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Cells {
     classes: usize,
     /// Row by predicted class, column by actual class.
@@ -96,6 +96,11 @@ impl Accumulator for Cells {
     fn reset(&mut self) {
         self.counts.fill(0);
         self.wrong_within.fill(0);
+    }
+
+    fn fits(&self, other: &Self) -> bool {
+        let classes = other.classes;
+        classes.checked_mul(classes) == Some(other.counts.len()) && other.wrong_within.len() == classes
     }
 
     fn heap_bytes(&self) -> usize {

@@ -9,7 +9,7 @@
 use super::{Accumulator, ClassOutcome};
 
 /// Margins and diagonal of the confusion matrix.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct ClassTally {
     classes: Vec<ClassCounts>,
     total: u64,
@@ -17,7 +17,7 @@ pub struct ClassTally {
 }
 
 /// What was counted of one class.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct ClassCounts {
     /// Predicted as this class, and rightly so.
     pub true_positives: u64,
@@ -94,6 +94,11 @@ impl Accumulator for ClassTally {
         self.classes.fill(ClassCounts::default());
         self.total = 0;
         self.correct = 0;
+    }
+
+    fn fits(&self, _other: &Self) -> bool {
+        // A tally makes room for whatever class it meets.
+        true
     }
 
     fn heap_bytes(&self) -> usize {

@@ -23,7 +23,7 @@ pub struct Residual {
 }
 
 /// Sums over error = prediction − label.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Errors {
     count: u64,
     /// Pairs with a magnitude above `MAGNITUDE_MAX`, left out of everything else.
@@ -163,6 +163,10 @@ impl Accumulator for Errors {
 
     fn reset(&mut self) {
         *self = Self::default();
+    }
+
+    fn fits(&self, _other: &Self) -> bool {
+        true
     }
 
     fn heap_bytes(&self) -> usize {

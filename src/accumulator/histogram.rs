@@ -10,7 +10,7 @@ use super::Accumulator;
 use super::sum::Sum;
 
 /// Values by bucket. A value equal to a bound is in that bound's bucket (`le`).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Histogram {
     bounds: Arc<[f64]>,
     counts: Vec<u64>,
@@ -28,6 +28,12 @@ impl Histogram {
         assert!(bounds.is_sorted_by(|low, high| low < high), "bounds of a histogram ascend");
         let counts = vec![0; bounds.len() + 1];
         Self { bounds, counts, sum: Sum::default() }
+    }
+
+    /// Holds these bounds in place of equal ones of its own: histograms of one family share them.
+    pub fn share_bounds(&mut self, bounds: &Arc<[f64]>) {
+        assert_eq!(self.bounds, *bounds, "shared bounds are the same bounds");
+        self.bounds = bounds.clone();
     }
 
     /// Counts one finite value, and says in which of `counts`.
@@ -79,6 +85,10 @@ impl Accumulator for Histogram {
     fn reset(&mut self) {
         self.counts.fill(0);
         self.sum = Sum::default();
+    }
+
+    fn fits(&self, other: &Self) -> bool {
+        self.bounds == other.bounds && other.counts.len() == other.bounds.len() + 1
     }
 
     /// Without the bounds, which all histograms of a family share.

@@ -28,6 +28,9 @@ pub trait Accumulator: Clone {
     fn reset(&mut self);
     /// Heap bytes held, by capacity and not by length.
     fn heap_bytes(&self) -> usize;
+    /// Whether `other` is whole and of the same shape, so that it merges into this one. Always so for states
+    /// that were made alike; to be asked of one that was read from bytes.
+    fn fits(&self, other: &Self) -> bool;
 }
 
 /// One labelled prediction of a classifier. Classes are small indices; a state makes room for the highest.

@@ -31,7 +31,7 @@ struct Edges {
 }
 
 /// Positives and negatives by bin of their score.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct ScoreBins {
     /// Bins in use, ascending; empty once `dense` is laid out.
     sparse: Vec<Bin>,
@@ -40,7 +40,7 @@ pub struct ScoreBins {
 }
 
 /// What one bin holds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Bin {
     pub index: u16,
     pub negatives: u64,
@@ -153,6 +153,14 @@ impl Accumulator for ScoreBins {
     fn reset(&mut self) {
         self.sparse.clear();
         self.dense.fill([0, 0]);
+    }
+
+    fn fits(&self, other: &Self) -> bool {
+        let is_sorted = other.sparse.is_sorted_by(|low, high| low.index < high.index);
+        let is_within = other.sparse.last().is_none_or(|bin| usize::from(bin.index) < SCORE_BINS);
+        let is_laid_out =
+            other.dense.is_empty() || (other.dense.len() == SCORE_BINS && other.sparse.is_empty());
+        is_sorted && is_within && is_laid_out && other.sparse.len() <= SPARSE_BINS_MAX
     }
 
     fn heap_bytes(&self) -> usize {

@@ -65,7 +65,7 @@ struct CalibrationTerm {
 }
 
 /// Everything that is kept of the scores of one classifier.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct ScoreTally {
     /// Outcomes in `log_loss` and `brier`.
     probabilities: u64,
@@ -83,7 +83,7 @@ pub struct ScoreTally {
 }
 
 /// Scores that fell into one bin of the calibration.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct CalibrationBin {
     pub count: u64,
     pub hits: u64,
@@ -289,6 +289,13 @@ impl Accumulator for ScoreTally {
         self.ranking.iter_mut().for_each(ScoreBins::reset);
         self.top_k_hits.fill(0);
         self.ranked = 0;
+    }
+
+    fn fits(&self, other: &Self) -> bool {
+        self.top_k == other.top_k
+            && self.top_k_hits.len() == other.top_k_hits.len()
+            && self.ranking.len() == other.ranking.len()
+            && self.ranking.iter().zip(&other.ranking).all(|(ours, theirs)| ours.fits(theirs))
     }
 
     fn heap_bytes(&self) -> usize {

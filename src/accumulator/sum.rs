@@ -8,7 +8,7 @@
 //! Invariant: |low| ≤ ½ ulp(high), and both are finite: a sum beyond the range of a double stays at its end.
 
 /// Σx or Σa·b, within 4·n·2⁻¹⁰⁶·Σ|x| before the last rounding.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Sum {
     high: f64,
     low: f64,

@@ -197,7 +197,7 @@ impl Reader {
                     let before = state.logs[*stream].clone();
                     if intake.decode(line.bytes, decoder, &mut state.logs[*stream]) {
                         let counts = Counts::of(state);
-                        intake.apply(config, state, &mut Clock::Wall { now: clock::now() });
+                        intake.apply(config, state, &mut Clock::Wall(clock::now().into()));
                         let changes = Counts::of(state).since(&counts);
                         Finding::record(log, intake, &before, &state.logs[*stream], &changes)
                     } else {

@@ -3,6 +3,7 @@
 //! Invariant: a dead pipeline never leaves a live `/metrics`: when its thread ends before it was told to,
 //! the process ends.
 
+mod checkpoints;
 mod exporter;
 mod ingest;
 mod reload;
@@ -15,11 +16,12 @@ use crate::http::web_config::WebConfig;
 use crate::http::{Limits, Service};
 use crate::pipeline::State;
 use crate::pipeline::live::Live;
+use checkpoints::{Checkpoints, Keeper};
 use exporter::Exporter;
 use reload::Reloader;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -72,16 +74,30 @@ fn start(runtime: &Runtime, options: Options) -> Outcome {
     drop(entered);
     let state = Arc::new(Mutex::new(State::new(&plan.pipeline, secret()?)));
     let live = Live::new(plan.pipeline.clone(), Arc::clone(&state));
-    let live = live.map_err(|error| Failure::Usage(format!("a path is no glob: {error}")))?;
-    let (ingest, control) = ingest::start(live)
+    let mut live = live.map_err(|error| Failure::Usage(format!("a path is no glob: {error}")))?;
+    let keeper = match &plan.state_dir {
+        Some(directory) => Some(Arc::new(keep(directory, &mut live)?)),
+        None => None,
+    };
+    let checkpoints = keeper.clone().map(|keeper| Checkpoints::start(keeper, plan.checkpoint_interval));
+    let (ingest, control) = checkpoints
+        .transpose()
+        .and_then(|checkpoints| ingest::start(live, checkpoints))
         .map_err(|error| Failure::Work(format!("cannot start the thread that reads the logs: {error}")))?;
     let reloader = config_file.map(|file| Arc::new(Reloader::new(file, &plan, control.clone())));
-    let exporter = Exporter::new(state, reloader.clone(), enable_lifecycle)
+    let exporter = Exporter::new(state, keeper, reloader.clone(), enable_lifecycle)
         .map_err(|error| Failure::Work(format!("cannot register the exporter's own metrics: {error}")))?;
     announce(listener.local_addr());
     let exporter = Arc::new(exporter);
     runtime.block_on(run(listener, exporter, web, reloader, signals, &control, shutdown_delay))?;
     ingest.join().map_err(|_| broken("the thread that reads the logs"))
+}
+
+/// Opens the directory of the state and lets the pipeline go on from there.
+fn keep(directory: &Path, live: &mut Live) -> Result<Keeper, Failure> {
+    let keeper = Keeper::open(directory)?;
+    keeper.resume(live);
+    Ok(keeper)
 }
 
 async fn run(

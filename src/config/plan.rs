@@ -40,14 +40,6 @@ pub(super) fn read_plan(root: &Node<'_>, environment: &dyn Fn(&str) -> Option<St
             path if path.is_empty() => Err("must not be empty".into()),
             path => Ok(PathBuf::from(path)),
         });
-    if state_dir.is_some() {
-        table.problems.warn(
-            &table.path("state_dir"),
-            Fault::from("is not used by this version: nothing is kept over a restart").advise(
-                "a restart begins anew, and reads files from their beginning unless `start_at: end` is set",
-            ),
-        );
-    }
     let line_bytes_max = table
         .get("limits")
         .and_then(|node| node.table(ROOT_LIMITS))

@@ -26,10 +26,9 @@ fn write_plan(out: &mut String, plan: &Plan) -> fmt::Result {
     writeln!(out, "listen: {}", plan.listen)?;
     match &plan.state_dir {
         Some(path) => {
-            let path = path.display();
-            writeln!(out, "state: {path}, not used by this version; a restart begins anew")?;
+            writeln!(out, "state: {}, a checkpoint every {}", path.display(), plan.checkpoint_interval)?;
         }
-        None => writeln!(out, "state: none; a restart begins anew")?,
+        None => writeln!(out, "state: none, a restart begins anew")?,
     }
     writeln!(out, "\nlogs:")?;
     for stream in &plan.pipeline.streams {

@@ -20,7 +20,7 @@ pub enum Role {
 }
 
 /// Values that were mapped and not there, or there and not usable, by field.
-#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ValueTally {
     missing: [u64; Role::ALL.len()],
     invalid: [u64; Role::ALL.len()],

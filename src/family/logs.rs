@@ -27,7 +27,7 @@ pub(super) const FAMILIES: &[Family] = &[
             writer.count(&[], log.records);
         },
     ),
-    family("inference_exporter_bytes_total", Counter, "Bytes read.", &[], "", |log, writer| {
+    family("inference_exporter_bytes_total", Counter, "Bytes of the lines taken in, line ends included.", &[], "", |log, writer| {
         writer.count(&[], log.bytes);
     }),
     family(

@@ -17,6 +17,15 @@ pub struct Own {
     pub scrape_duration: Histogram,
 }
 
+/// What is said of checkpoints; there only where there are any.
+#[derive(Clone)]
+pub struct Saving {
+    pub last_success: Gauge,
+    pub failures: IntCounter,
+    pub duration: Gauge,
+    pub size: IntGauge,
+}
+
 /// Name, type and meaning, for the reference.
 pub const FAMILIES: &[(&str, Kind, &str)] = &[
     ("inference_exporter_build_info", Kind::Gauge, "1, with the version of the exporter."),
@@ -37,6 +46,26 @@ pub const FAMILIES: &[(&str, Kind, &str)] = &[
         Kind::Histogram,
         "How long expositions took to write, without this one.",
     ),
+    (
+        "inference_exporter_checkpoint_last_success_timestamp_seconds",
+        Kind::Gauge,
+        "When all there was to keep was last known to be on disk, or the exporter started, in seconds since the epoch; only with `state_dir`.",
+    ),
+    (
+        "inference_exporter_checkpoint_failures_total",
+        Kind::Counter,
+        "Checkpoints that could not be written, or not be used at the start; only with `state_dir`.",
+    ),
+    (
+        "inference_exporter_checkpoint_duration_seconds",
+        Kind::Gauge,
+        "How long the last checkpoint took to write; only with `state_dir`.",
+    ),
+    (
+        "inference_exporter_checkpoint_size_bytes",
+        Kind::Gauge,
+        "Size of the last checkpoint; only with `state_dir`.",
+    ),
 ];
 
 /// Seconds: a scrape of ten series takes some 10 µs, one of 100,000 some 10 ms.
@@ -49,7 +78,7 @@ impl Own {
     ///
     /// # Errors
     /// Never with the names above; the registry refuses names that are taken or no names.
-    pub fn new() -> prometheus::Result<Self> {
+    pub fn new(saving: Option<&Saving>) -> prometheus::Result<Self> {
         let registry = Registry::new();
         let help = |index: usize| FAMILIES[index].2;
         let build = GaugeVec::new(Opts::new(FAMILIES[0].0, help(0)), &["version"])?;
@@ -71,6 +100,12 @@ impl Own {
         register(&own.registry, own.series_overflow.clone())?;
         register(&own.registry, own.scrape_duration.clone())?;
         register(&own.registry, ProcessCollector::for_self())?;
+        if let Some(Saving { last_success, failures, duration, size }) = saving {
+            register(&own.registry, last_success.clone())?;
+            register(&own.registry, failures.clone())?;
+            register(&own.registry, duration.clone())?;
+            register(&own.registry, size.clone())?;
+        }
         Ok(own)
     }
 
@@ -86,6 +121,26 @@ impl Own {
         for family in self.registry.gather() {
             write_family(&family, writer);
         }
+    }
+}
+
+// === impl Saving ===
+
+impl Saving {
+    /// Before the first checkpoint. What an exporter has counted when it starts, at `now` in seconds since
+    /// the epoch, is safe.
+    ///
+    /// # Errors
+    /// Never with the names above.
+    pub fn new(now: f64) -> prometheus::Result<Self> {
+        let new = Self {
+            last_success: Gauge::new(FAMILIES[6].0, FAMILIES[6].2)?,
+            failures: IntCounter::new(FAMILIES[7].0, FAMILIES[7].2)?,
+            duration: Gauge::new(FAMILIES[8].0, FAMILIES[8].2)?,
+            size: IntGauge::new(FAMILIES[9].0, FAMILIES[9].2)?,
+        };
+        new.last_success.set(now);
+        Ok(new)
     }
 }
 

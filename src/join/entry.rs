@@ -4,7 +4,7 @@ use super::offer::{Label, Prediction};
 use super::{Key, UNTIMED};
 use crate::time::{Span, Timestamp};
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) enum State {
     Prediction,
     Label,
@@ -13,7 +13,7 @@ pub(super) enum State {
     Expired,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Entry {
     pub(super) key: [u64; 2],
     /// Its event time while it waits; once it is done, when it was.

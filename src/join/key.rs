@@ -10,7 +10,7 @@ use std::hash::Hasher;
 pub struct Key(pub u128);
 
 /// What ids are hashed with: random, and the same for as long as hashed ids are kept.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Secret([u8; 16]);
 
 /// The same in every process, so that all exporters of a model join the same share of its ids.

@@ -10,6 +10,7 @@ mod entry;
 pub mod key;
 mod offer;
 mod queue;
+pub mod saved;
 mod table;
 
 pub use key::{Key, Secret};
@@ -22,7 +23,7 @@ use crate::time::{Span, Timestamp};
 pub const UNTIMED: Timestamp = Timestamp::MAX;
 
 /// How long and how much the join of one model may hold.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Config {
     /// How long a prediction waits for its label, and a label for its prediction.
     pub wait: Span,
@@ -35,7 +36,7 @@ pub struct Config {
 }
 
 /// Whose labels arrive.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Labels {
     /// Labels of this exporter's own predictions: one that meets none within `wait` is an orphan.
     Own,

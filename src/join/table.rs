@@ -14,22 +14,22 @@ use hashbrown::HashTable;
 /// The join of one model.
 #[derive(Clone, Debug)]
 pub struct Join {
-    config: Config,
-    slice_count: usize,
-    score_count: usize,
-    entries: Vec<Entry>,
-    links: Vec<Links>,
+    pub(super) config: Config,
+    pub(super) slice_count: usize,
+    pub(super) score_count: usize,
+    pub(super) entries: Vec<Entry>,
+    pub(super) links: Vec<Links>,
     /// `slice_count` ids an entry; 0 is none.
-    slices: Vec<u16>,
+    pub(super) slices: Vec<u16>,
     /// `score_count` scores an entry.
-    scores: Vec<f64>,
+    pub(super) scores: Vec<f64>,
     /// Latency and status that halves brought, an entry each; empty until the first half.
-    halves: Vec<(f64, Option<u16>)>,
-    index: HashTable<u32>,
-    queues: [Queue; QUEUES],
-    free: u32,
-    sequence: u32,
-    labels_waiting: usize,
+    pub(super) halves: Vec<(f64, Option<u16>)>,
+    pub(super) index: HashTable<u32>,
+    pub(super) queues: [Queue; QUEUES],
+    pub(super) free: u32,
+    pub(super) sequence: u32,
+    pub(super) labels_waiting: usize,
 }
 
 // === impl Join ===
@@ -261,7 +261,7 @@ impl Join {
         (first != NONE && clock > self.entries[first as usize].time.plus(wait)).then_some(first)
     }
 
-    fn find(&self, key: Key) -> Option<u32> {
+    pub(super) fn find(&self, key: Key) -> Option<u32> {
         let halves = split(key);
         self.index.find(halves[1], |&entry| self.entries[entry as usize].key == halves).copied()
     }
@@ -289,15 +289,20 @@ impl Join {
                 entry
             }
         };
-        let Self { index, entries, .. } = self;
-        index.insert_unique(split(key)[1], entry, |&entry| entries[entry as usize].key[1]);
+        self.index_entry(entry);
         self.enqueue(entry);
         entry
     }
 
+    pub(super) fn index_entry(&mut self, entry: u32) {
+        let Self { index, entries, .. } = self;
+        let [_, hash] = entries[entry as usize].key;
+        index.insert_unique(hash, entry, |&entry| entries[entry as usize].key[1]);
+    }
+
     /// Adds a place at the end. Room is made by an eighth and never for more than `max_pending`, and not
     /// doubled: what is reserved ahead counts as memory too, and the bound of the configuration is on that.
-    fn grow(&mut self, fresh: Entry) -> u32 {
+    pub(super) fn grow(&mut self, fresh: Entry) -> u32 {
         let held = self.entries.len();
         if held == self.entries.capacity() {
             let left = self.config.max_pending.saturating_sub(held).max(1);
@@ -314,7 +319,7 @@ impl Join {
         self.entries.len() as u32 - 1
     }
 
-    fn enqueue(&mut self, entry: u32) {
+    pub(super) fn enqueue(&mut self, entry: u32) {
         let at = entry as usize;
         self.entries[at].sequence = self.sequence;
         self.sequence = self.sequence.wrapping_add(1);
@@ -389,7 +394,7 @@ impl Join {
         }
     }
 
-    fn slices_mut(&mut self, entry: u32) -> &mut [u16] {
+    pub(super) fn slices_mut(&mut self, entry: u32) -> &mut [u16] {
         let start = entry as usize * self.slice_count;
         &mut self.slices[start..start + self.slice_count]
     }

@@ -15,11 +15,12 @@ pub struct Class {
 }
 
 /// The classes of a model by id: 0 is `__other__`; binary has the negative as 1, the positive as 2.
-#[derive(Clone)]
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
 pub struct Classes {
     vocabulary: Vocabulary,
     declared: usize,
     binary: bool,
+    #[serde(skip)]
     digits: class::Digits,
 }
 
@@ -65,6 +66,20 @@ impl Classes {
     pub fn find(&self, value: Value<'_>) -> Option<Class> {
         let (Value::Text(text) | Value::Number(text)) = value else { return None };
         self.vocabulary.find(text.trim_ascii()).map(|id| Class { id, fingerprint: 0 })
+    }
+
+    /// The ids of classes that have a score of their own, and by class id the place of its score.
+    pub fn places_of(&mut self, scored: &[String]) -> (Vec<u16>, Vec<Option<u16>>) {
+        let mut ids = Vec::with_capacity(scored.len());
+        let mut places = Vec::new();
+        for (class, place) in scored.iter().zip(0_u16..) {
+            let class = self.resolve(Value::Text(class), || true);
+            let id = class.map_or(FOLDED, |class| class.id);
+            ids.push(id);
+            places.resize(places.len().max(usize::from(id) + 1), None);
+            places[usize::from(id)] = Some(place);
+        }
+        (ids, places)
     }
 
     /// The class that a value names. `None` where it names none, or in binary neither of the two;

@@ -9,6 +9,7 @@ pub mod classes;
 mod observe;
 mod outcome;
 pub mod quality;
+mod saved;
 pub mod series;
 pub mod tally;
 pub mod version;
@@ -29,12 +30,13 @@ use version::Version;
 use vocabulary::Vocabulary;
 
 /// What is computed for one model.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Config {
     /// The name in the configuration; `*` for the pattern of models that are found in logs.
     pub name: String,
     pub task: Task,
     /// A `status` that matches as a whole is a failure.
+    #[serde(with = "saved::pattern")]
     pub failed: regex::Regex,
     /// Window lengths, ascending.
     pub windows: Vec<Span>,
@@ -61,7 +63,7 @@ pub struct Config {
     pub limits: Limits,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Task {
     Binary { positive: String, negative: String, threshold: f64 },
     Multiclass { classes: Vec<String>, top_k: Vec<u32> },
@@ -69,7 +71,7 @@ pub enum Task {
 }
 
 /// One value of `targets`, exported as `inference_slo_target`; never judged by the exporter itself.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Target {
     /// The key as written: `accuracy`, `recall`, `latency_p99`.
     pub indicator: String,
@@ -80,7 +82,7 @@ pub struct Target {
 }
 
 /// Upper bounds of the histograms, ascending, without +Inf. Each latency target is among `latency`.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Buckets {
     pub latency: Vec<f64>,
     pub error: Vec<f64>,
@@ -88,7 +90,7 @@ pub struct Buckets {
     pub delay: Vec<f64>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// Series of this model over all its versions and slices.
     pub series: usize,
@@ -129,7 +131,7 @@ impl Task {
 }
 
 /// What follows from the configuration and the classes seen so far: how large new states must be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Shape {
     /// Classes in use, `__other__` included.
     pub classes: usize,
@@ -151,14 +153,18 @@ pub struct Moment {
     pub clock: Timestamp,
 }
 
-/// Everything that is known of one model.
+/// Everything that is known of one model. What is skipped is in the checkpoint by itself, or follows from
+/// the rest: see `saved`.
+#[derive(serde::Serialize, serde::Deserialize)]
 pub struct Monitor {
     config: Config,
     name: Box<str>,
+    #[serde(skip)]
     shape: Shape,
     classes: Classes,
     statuses: Vocabulary,
     /// By status id; not valid for `__other__`.
+    #[serde(skip)]
     failed: Vec<bool>,
     /// By slice of the configuration.
     slices: Vec<Vocabulary>,
@@ -168,19 +174,26 @@ pub struct Monitor {
     versions_folded: u64,
     slices_folded: u64,
     /// The version that was found last: records of one version come in runs.
+    #[serde(skip)]
     version_last: u16,
+    #[serde(skip, default = "saved::empty_join")]
     join: Join,
     secret: join::Secret,
     /// Results of labels whose version is not known.
     labels: [u64; LabelResult::ALL.len()],
     /// Classes of `config.scored` as ids, and by class id the place of its score.
+    #[serde(skip)]
     scored: Vec<u16>,
+    #[serde(skip)]
     score_places: Vec<Option<u16>>,
     /// Reused for the slices of one event.
+    #[serde(skip)]
     slice_ids: Vec<u16>,
     /// Reused for scores in the model's order.
+    #[serde(skip)]
     scores: Vec<f64>,
     /// Reused for what one outcome adds to the tallies of scores.
+    #[serde(skip)]
     terms: ScoreTerms,
     /// Whether the last attempt to add a series found the limit reached.
     series_full: bool,
@@ -191,15 +204,7 @@ pub struct Monitor {
 impl Monitor {
     pub fn new(config: Config, name: &str, secret: join::Secret) -> Self {
         let mut classes = Classes::new(&config.task, &config.limits);
-        let mut scored = Vec::new();
-        let mut score_places = Vec::new();
-        for (place, class) in config.scored.iter().enumerate() {
-            let class = classes.resolve(crate::record::Value::Text(class), || true);
-            let id = class.map_or(vocabulary::FOLDED, |class| class.id);
-            scored.push(id);
-            score_places.resize(score_places.len().max(usize::from(id) + 1), None);
-            score_places[usize::from(id)] = Some(place as u16);
-        }
+        let (scored, score_places) = classes.places_of(&config.scored);
         let limits = config.limits;
         let vocabulary = || Vocabulary::new(&[], limits.values, limits.value_length);
         let shape = Shape::new(&config, classes.vocabulary().len());

@@ -18,7 +18,7 @@ pub enum Outcome<'a> {
 }
 
 /// The states behind every quality gauge of one window.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Quality {
     /// `scores` is there where the model's logs map scores, and never for a slice.
     Classifier {
@@ -29,7 +29,7 @@ pub enum Quality {
 }
 
 /// What was settled in a window: predictions that got their label, and those that will not.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Coverage {
     pub joined: u64,
     pub lost: u64,
@@ -89,6 +89,21 @@ impl Accumulator for Quality {
         }
     }
 
+    fn fits(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Classifier { classes, scores }, Self::Classifier { classes: more, scores: others }) => {
+                let scores_fit = match (scores, others) {
+                    (Some(scores), Some(others)) => scores.fits(others),
+                    (None, None) => true,
+                    _ => false,
+                };
+                scores_fit && classes.fits(more)
+            }
+            (Self::Regressor(errors), Self::Regressor(more)) => errors.fits(more),
+            _ => false,
+        }
+    }
+
     fn heap_bytes(&self) -> usize {
         match self {
             Self::Classifier { classes, scores } => {
@@ -118,6 +133,10 @@ impl Accumulator for Coverage {
 
     fn reset(&mut self) {
         *self = Self::default();
+    }
+
+    fn fits(&self, _other: &Self) -> bool {
+        true
     }
 
     fn heap_bytes(&self) -> usize {

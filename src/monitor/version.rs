@@ -16,14 +16,14 @@ use crate::time::Timestamp;
 use crate::window::Windows;
 
 /// The request duration histogram with the last trace seen in each bucket.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Latency {
     pub histogram: Histogram,
     pub exemplars: Vec<Option<Exemplar>>,
 }
 
 /// A request that fell into a bucket.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Exemplar {
     pub trace_id: String,
     /// Seconds.
@@ -33,7 +33,7 @@ pub struct Exemplar {
 }
 
 /// The outcomes of one slice value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Slice {
     pub cells: Option<Cells>,
     /// Outcomes that were wrong, and right.
@@ -42,7 +42,7 @@ pub struct Slice {
 }
 
 /// One version.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Version {
     pub name: Box<str>,
     pub first_seen: Timestamp,

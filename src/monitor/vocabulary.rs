@@ -12,13 +12,39 @@ pub const FOLDED: u16 = 0;
 const SCAN_MAX: usize = 8;
 
 /// The values of one label in the order in which they were declared or first seen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "Saved")]
 pub struct Vocabulary {
     names: Vec<Box<str>>,
+    #[serde(skip_serializing)]
     index: HashMap<Box<str>, u16>,
     limit: usize,
     length_max: usize,
     folded: u64,
+}
+
+/// A vocabulary as a checkpoint has it.
+#[derive(serde::Deserialize)]
+struct Saved {
+    names: Vec<Box<str>>,
+    limit: usize,
+    length_max: usize,
+    folded: u64,
+}
+
+impl TryFrom<Saved> for Vocabulary {
+    type Error = &'static str;
+
+    fn try_from(saved: Saved) -> Result<Self, Self::Error> {
+        let Saved { names, limit, length_max, folded } = saved;
+        let is_whole =
+            names.first().is_some_and(|name| **name == *OTHER) && names.len() <= usize::from(u16::MAX);
+        if !is_whole {
+            return Err("no list of label values");
+        }
+        let index = names.iter().zip(0..).skip(1).map(|(name, id)| (name.clone(), id)).collect();
+        Ok(Self { names, index, limit, length_max, folded })
+    }
 }
 
 impl Vocabulary {

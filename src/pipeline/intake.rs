@@ -12,10 +12,19 @@ use crate::verdict::Reject;
 /// What tells the time of events that have none, and how far the logs have been read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Clock {
-    /// Live: an event without a time happens now, and none happens later than now.
-    Wall { now: Timestamp },
+    Wall(Wall),
     /// Replay: the highest event time so far; `Timestamp::MIN` before the first.
-    Event { highest: Timestamp },
+    Event {
+        highest: Timestamp,
+    },
+}
+
+/// Live: none happens later than now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wall {
+    pub now: Timestamp,
+    /// The time of events that have none: when their line was read, or read first.
+    pub taken_at: Timestamp,
 }
 
 /// The mapping of one log with all that is reused from line to line.
@@ -30,13 +39,22 @@ pub struct Intake {
     monitor_last: Option<usize>,
 }
 
+// === impl Wall ===
+
+impl From<Timestamp> for Wall {
+    /// What is read now is read for the first time.
+    fn from(now: Timestamp) -> Self {
+        Self { now, taken_at: now }
+    }
+}
+
 // === impl Clock ===
 
 impl Clock {
     fn moment(&mut self, time: Option<Timestamp>) -> Moment {
         match self {
-            Self::Wall { now } => {
-                let at = time.map_or(*now, |time| time.min(*now));
+            Self::Wall(Wall { now, taken_at }) => {
+                let at = time.map_or(*taken_at, |time| time.min(*now));
                 Moment { at, clock: at }
             }
             Self::Event { highest } => {

@@ -3,9 +3,13 @@
 //! After a pause there is a backlog, and then the log that is behind in event time is read first: a label
 //! must not find its prediction expired only because the predictions were read before the labels.
 
-use super::stream::{Stream, lock};
-use super::{Config, State};
+use super::intake::Wall;
+use super::progress::Mark;
+use super::saved::{Head, Saved};
+use super::stream::{Reach, Stream, lock};
+use super::{Config, LogTally, State};
 use crate::time::{Span, Timestamp};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 /// How often the file system is asked what is there.
@@ -13,6 +17,9 @@ pub const LOOK_INTERVAL: Span = Span::from_millis(250);
 
 /// Turns after which a log is read even though another one is further behind.
 const PATIENCE_TURNS: u32 = 8;
+
+/// After so long at the end of all files, what was shown and is not there will not come.
+const CATCH_UP_IDLE_MAX: Span = Span::from_seconds(30);
 
 /// The streams of a configuration and the state that they fill.
 pub struct Live {
@@ -24,6 +31,18 @@ pub struct Live {
     order: Vec<usize>,
     state: Arc<Mutex<State>>,
     looked_at: Option<Timestamp>,
+    /// Whether what waits too long goes only when `settle` is called, as checkpoints ask for.
+    settles_when_told: bool,
+    catch_up: Option<CatchUp>,
+    /// Configurations so far.
+    configurations: u64,
+}
+
+/// Reading again what an earlier process had shown.
+struct CatchUp {
+    mark: Mark,
+    /// Since when there has been nothing to read.
+    idle_since: Option<Timestamp>,
 }
 
 // === impl Live ===
@@ -42,7 +61,73 @@ impl Live {
             config,
             state,
             looked_at: None,
+            settles_when_told: false,
+            catch_up: None,
+            configurations: 1,
         })
+    }
+
+    /// Works with checkpoints: goes on from the last one, shows nothing until all has been read again that
+    /// was `shown` before, and lets go of what has waited too long only in `settle`, so that from one
+    /// checkpoint to the next the state follows from the lines alone. To be called before the first turn.
+    pub fn resume(&mut self, saved: Option<Saved>, shown: Option<Mark>) {
+        self.settles_when_told = true;
+        let mut positions = HashMap::new();
+        if let Some(saved) = saved {
+            let mut state = saved.state;
+            state.reconfigure(&self.config);
+            *lock(&self.state) = state;
+            positions = saved.positions;
+        }
+        for stream in &mut self.streams {
+            if let Some(positions) = positions.remove(&self.config.streams[stream.index()].name) {
+                stream.restore(positions, &self.state);
+            }
+        }
+        lock(&self.state).can_be_shown = shown.is_none();
+        self.catch_up = shown.map(|mark| CatchUp { mark, idle_since: None });
+    }
+
+    /// What a checkpoint holds beside the monitors, and its number. Until it is on disk and
+    /// `State::note_checkpoint` says so, scrapes note what is read from now on and what it holds.
+    pub fn head(&self) -> (Head, u64) {
+        let positions: Vec<_> = self.streams.iter().map(Stream::positions).collect();
+        let mut state = lock(&self.state);
+        let number = state.checkpoint;
+        state.checkpoint += 1;
+        (state.head(positions), number)
+    }
+
+    /// Changes whenever another checkpoint would hold more than the last: lines, bytes, rotations, waiting
+    /// entries, configurations.
+    pub fn revision(&self) -> [u64; 5] {
+        let state = lock(&self.state);
+        let rotations = |log: &LogTally| log.files.rotations().map(|(_, count)| count).sum::<u64>();
+        [
+            state.logs.iter().map(|log| log.lines).sum(),
+            state.logs.iter().map(|log| log.bytes).sum(),
+            state.logs.iter().map(rotations).sum(),
+            state.monitors().iter().map(|monitor| monitor.join().len() as u64).sum(),
+            self.configurations,
+        ]
+    }
+
+    /// What the streams fill.
+    pub fn state(&self) -> &Mutex<State> {
+        &self.state
+    }
+
+    /// Lets go of all that has waited longer than it may.
+    pub fn settle(&mut self, now: Timestamp) {
+        if self.catch_up.is_some() {
+            // What was let go of between two lines must not be let go of before the first.
+            return;
+        }
+        for stream in &mut self.streams {
+            stream.expire_pieces(&self.state, now);
+        }
+        let clock = self.clock(now);
+        lock(&self.state).expire(clock);
     }
 
     /// Does what there is to do next, at most one batch. `false` where there was nothing to read.
@@ -50,20 +135,23 @@ impl Live {
         if self.looked_at.is_none_or(|before| now.since(before) >= LOOK_INTERVAL || now < before) {
             self.look(now);
         }
-        self.read(now)
+        let read = self.read(now);
+        if self.catch_up.is_some() {
+            self.show_again(read, now);
+        }
+        read
     }
 
-    /// Asks the file system what is there, whenever that was last done, and lets go of what has waited for
-    /// too long.
+    /// Asks the file system what is there, whenever that was last done.
     pub fn look(&mut self, now: Timestamp) {
         for stream in &mut self.streams {
             stream.look(&self.state, now);
         }
         self.looked_at = Some(now);
-        let clock = self.clock(now);
-        let mut state = lock(&self.state);
-        state.expire(clock);
-        state.looked_once = true;
+        if !self.settles_when_told {
+            self.settle(now);
+        }
+        lock(&self.state).looked_once = true;
     }
 
     /// Whether the end of every file has been reached since the last look.
@@ -102,21 +190,49 @@ impl Live {
         }
         lock(&self.state).reconfigure(&new);
         self.passed_over = vec![0; streams.len()];
+        self.configurations += 1;
         (self.streams, self.config, self.looked_at) = (streams, new, None);
         Ok(())
     }
 
     /// One batch of the log that is furthest behind, or of one that has waited for long.
     fn read(&mut self, now: Timestamp) -> bool {
+        // A line that has no time was read, at the latest, when it was first shown.
+        let shown_at = self.catch_up.as_ref().map(|catch_up| catch_up.mark.shown_at);
+        let wall = Wall { now, taken_at: shown_at.map_or(now, |shown_at| now.min(shown_at)) };
         let Self { streams, passed_over, order, .. } = self;
         order.clear();
         order.extend(0..streams.len());
         order.sort_by_key(|&index| (passed_over[index] < PATIENCE_TURNS, streams[index].watermark()));
-        let read = order.iter().position(|&index| streams[index].run_batch(&self.config, &self.state, now));
+        let read = order.iter().position(|&index| streams[index].run_batch(&self.config, &self.state, wall));
         let (had_turn, waiting) = order.split_at(read.map_or(order.len(), |place| place + 1));
         had_turn.iter().for_each(|&index| passed_over[index] = 0);
         waiting.iter().for_each(|&index| passed_over[index] += 1);
         read.is_some()
+    }
+
+    /// Shows the state again once it holds all that was shown before.
+    fn show_again(&mut self, read: bool, now: Timestamp) {
+        let is_idle = !read && self.is_caught_up();
+        let Some(CatchUp { mark, idle_since }) = &mut self.catch_up else { return };
+        let marks = mark.logs.iter().filter_map(|log| {
+            let mut streams = self.streams.iter();
+            let stream = streams.find(|stream| self.config.streams[stream.index()].name == log.log)?;
+            Some(stream.reach(log))
+        });
+        let is_over = match marks.max().unwrap_or(Reach::Yes) {
+            Reach::Yes => true,
+            Reach::AtEnd => is_idle,
+            Reach::NotYet if is_idle => now.since(*idle_since.get_or_insert(now)) >= CATCH_UP_IDLE_MAX,
+            Reach::NotYet => false,
+        };
+        if is_over {
+            let settled_to = mark.settled_to;
+            self.catch_up = None;
+            let mut state = lock(&self.state);
+            state.expire(settled_to);
+            state.can_be_shown = true;
+        }
     }
 
     /// How far time has come: to now, or only as far as the log that is furthest behind has been read.

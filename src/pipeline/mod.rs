@@ -7,7 +7,9 @@
 pub(crate) mod example;
 pub mod intake;
 pub mod live;
+pub mod progress;
 pub mod replay;
+pub mod saved;
 pub mod stream;
 
 use crate::event::mapping::{Role, ValueTally};
@@ -16,6 +18,7 @@ use crate::monitor::Monitor;
 use crate::time::{Span, Timestamp};
 use crate::verdict::{Ignore, Reject};
 use crate::{event, join, line, monitor, record, source};
+use progress::{Mark, Progress};
 use std::collections::HashMap;
 
 /// Up to so many models a scan of their names beats hashing.
@@ -41,28 +44,35 @@ pub struct StreamConfig {
     pub event: event::Config,
 }
 
-/// What became of the lines of one log.
-#[derive(Clone, Debug)]
+/// What became of the lines of one log. What a restart finds out anew is not kept in a checkpoint.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct LogTally {
     pub name: String,
     /// Lines of every kind: records + ignored + rejected.
     pub lines: u64,
     pub records: u64,
+    /// Bytes of these lines, line ends and a container's wrapping included.
     pub bytes: u64,
     pub rejected: [u64; Reject::ALL.len()],
     pub ignored: [u64; Ignore::ALL.len()],
     pub values: ValueTally,
+    #[serde(skip)]
     mapped: [bool; Role::ALL.len()],
     /// Event time of the newest record; `Timestamp::MIN` before the first.
     pub last_record: Timestamp,
     /// Whether files are followed, and not read once.
+    #[serde(skip)]
     pub is_followed: bool,
     /// As of the last look at the files.
     pub files: source::tally::Tally,
     /// Bytes that were written and are in no line taken in, as of the last look and what was read since.
+    #[serde(skip)]
     pub lag_bytes: u64,
     /// How long the log has not been read to its end, as of the last look.
+    #[serde(skip)]
     pub lag: Span,
+    #[serde(skip)]
+    progress: Progress,
 }
 
 /// Everything that is known: what `/metrics` is written from.
@@ -74,8 +84,16 @@ pub struct State {
     models_folded: u64,
     secret: join::Secret,
     pub logs: Vec<LogTally>,
+    /// How far expiry has come.
+    settled_to: Timestamp,
+    /// The number of the next checkpoint.
+    checkpoint: u64,
+    /// Marks made.
+    marks: u64,
     /// Whether every `paths` has been looked at.
     pub looked_once: bool,
+    /// Whether nothing that an earlier process has shown is missing: see `progress`.
+    pub can_be_shown: bool,
 }
 
 impl From<line::Reject> for Reject {
@@ -106,6 +124,7 @@ impl LogTally {
             files: source::tally::Tally::default(),
             lag_bytes: 0,
             lag: Span::ZERO,
+            progress: Progress::default(),
         }
     }
 
@@ -143,7 +162,11 @@ impl State {
             models_folded: 0,
             secret,
             logs: config.streams.iter().map(LogTally::new).collect(),
+            settled_to: Timestamp::MIN,
+            checkpoint: 0,
+            marks: 0,
             looked_once: false,
+            can_be_shown: true,
         };
         for model in &config.models {
             new.add(model.clone(), &model.name);
@@ -208,7 +231,20 @@ impl State {
             }
         }
         self.models_folded = old.models_folded;
-        self.looked_once = old.looked_once;
+        (self.settled_to, self.checkpoint, self.marks) = (old.settled_to, old.checkpoint, old.marks);
+        (self.looked_once, self.can_be_shown) = (old.looked_once, old.can_be_shown);
+    }
+
+    /// What a scrape notes before it shows this state.
+    pub fn mark(&mut self, now: Timestamp) -> Mark {
+        self.marks += 1;
+        let logs = self.logs.iter().map(|log| log.progress.mark(&log.name)).collect();
+        Mark { sequence: self.marks, shown_at: now, settled_to: self.settled_to, logs }
+    }
+
+    /// A checkpoint is on disk: a scrape need not note what it holds.
+    pub fn note_checkpoint(&mut self, number: u64) {
+        self.logs.iter_mut().for_each(|log| log.progress.forget(number));
     }
 
     /// Moves every window on to `now`.
@@ -223,6 +259,7 @@ impl State {
         for monitor in &mut self.monitors {
             monitor.expire(clock);
         }
+        self.settled_to = self.settled_to.max(clock);
     }
 
     /// The end of a replay.

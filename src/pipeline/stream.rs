@@ -1,10 +1,12 @@
 //! Follows the files of one log: bytes → lines → what they change, a batch at a time.
 
-use super::intake::{Clock, Intake};
+use super::intake::{Clock, Intake, Wall};
+use super::progress::{FileMark, LogMark};
 use super::{Config, State, StreamConfig};
 use crate::line::{Buffer, Line};
 use crate::record::Decoder;
 use crate::source::file::FileId;
+use crate::source::identity::Position;
 use crate::source::tailer::{Cursor, Tailer};
 use crate::source::{self, Progress, Source};
 use crate::time::{Span, Timestamp};
@@ -27,6 +29,15 @@ pub struct Stream {
     looked_at: Option<Timestamp>,
     /// When everything had been read that the last look found; at first, the first look.
     read_up_at: Timestamp,
+}
+
+/// Whether files have been read as far as a mark says.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Reach {
+    Yes,
+    /// Once there is nothing left to read.
+    AtEnd,
+    NotYet,
 }
 
 /// What is held between two reads of one file.
@@ -75,7 +86,7 @@ impl Stream {
         {
             // Positions are where whole lines end, so an unterminated one is read again from its start.
             let mut tailer = Tailer::new(&after.source)?;
-            tailer.restore(self.tailer.positions().collect());
+            tailer.restore(self.tailer.positions().collect(), self.tailer.tally().clone());
             self.tailer = tailer;
             self.cursor = Cursor::default();
             self.feeds.clear();
@@ -88,10 +99,6 @@ impl Stream {
     /// Asks the file system what is there. To be called about every 250 ms.
     pub fn look(&mut self, state: &Mutex<State>, now: Timestamp) {
         self.tailer.look(now);
-        let mut expired = 0;
-        for feed in self.feeds.values_mut() {
-            expired += feed.buffer.expire(now);
-        }
         // What this look has found is not late yet; what the last one found, and is still unread, is.
         let read_up = self.looked_at.is_none_or(|looked_at| self.read_up_at >= looked_at);
         let lag = if read_up { Span::ZERO } else { now.since(self.read_up_at) };
@@ -99,13 +106,45 @@ impl Stream {
         self.looked_at = Some(now);
         let mut state = lock(state);
         let tally = &mut state.logs[self.index];
-        for _ in 0..expired {
-            tally.reject(Reject::Container);
-        }
         tally.is_followed = true;
         tally.files.clone_from(self.tailer.tally());
         tally.lag_bytes = self.tailer.lag_bytes();
         tally.lag = lag;
+    }
+
+    /// Drops lines whose rest a container runtime never wrote.
+    pub fn expire_pieces(&mut self, state: &Mutex<State>, now: Timestamp) {
+        let expired: usize = self.feeds.values_mut().map(|feed| feed.buffer.expire(now)).sum();
+        if expired > 0 {
+            let tally = &mut lock(state).logs[self.index];
+            (0..expired).for_each(|_| tally.reject(Reject::Container));
+        }
+    }
+
+    /// Goes on where an earlier process stopped. To be called before the first look.
+    pub fn restore(&mut self, positions: Vec<Position>, state: &Mutex<State>) {
+        let tally = &lock(state).logs[self.index];
+        self.watermark = tally.last_record;
+        self.tailer.restore(positions, tally.files.clone());
+    }
+
+    /// Where to go on after a restart.
+    pub fn positions(&self) -> Vec<Position> {
+        self.tailer.positions().collect()
+    }
+
+    /// Whether the files have been read again as far as a mark says.
+    pub fn reach(&self, mark: &LogMark) -> Reach {
+        let mut reach = if mark.until_end { Reach::AtEnd } else { Reach::Yes };
+        for FileMark { file: identity, delivered } in &mark.files {
+            match self.tailer.files().find(|file| file.taken().0 == *identity) {
+                Some(file) if file.taken().1 >= *delivered => {}
+                Some(file) if !(file.is_at_end() && file.size() < *delivered) => return Reach::NotYet,
+                // It is gone, or begun again: what it held is elsewhere or nowhere.
+                _ => reach = Reach::AtEnd,
+            }
+        }
+        reach
     }
 
     /// Whether the last turn found something, so that there may be more.
@@ -129,16 +168,16 @@ impl Stream {
     }
 
     /// Reads at most one batch of one file and takes in its lines. `false` where there was nothing.
-    pub fn run_batch(&mut self, config: &Config, state: &Mutex<State>, now: Timestamp) -> bool {
+    pub fn run_batch(&mut self, config: &Config, state: &Mutex<State>, wall: Wall) -> bool {
         let was_behind = self.behind;
-        self.behind = self.read_next(config, state, now);
+        self.behind = self.read_next(config, state, wall);
         if !self.behind {
             // The files before the cursor have their turn again.
             self.cursor = Cursor::default();
-            self.behind = self.read_next(config, state, now);
+            self.behind = self.read_next(config, state, wall);
         }
         if !self.behind {
-            self.read_up_at = now;
+            self.read_up_at = wall.now;
         }
         if was_behind && !self.behind {
             lock(state).logs[self.index].lag_bytes = self.tailer.lag_bytes();
@@ -146,7 +185,8 @@ impl Stream {
         self.behind
     }
 
-    fn read_next(&mut self, config: &Config, state: &Mutex<State>, now: Timestamp) -> bool {
+    fn read_next(&mut self, config: &Config, state: &Mutex<State>, wall: Wall) -> bool {
+        let now = wall.now;
         let log = &config.streams[self.index];
         while let Some(file) = self.tailer.next_file(&mut self.cursor, now) {
             let id = file.id();
@@ -176,13 +216,15 @@ impl Stream {
                 }
             }
             let mut state = lock(state);
-            if let Progress::Bytes(count) = read {
-                state.logs[self.index].bytes += count as u64;
-            }
-            feed.take_lines(&mut self.intake, config, &mut state, self.index, now);
-            self.watermark = state.logs[self.index].last_record;
+            let before = feed.buffer.committed().delivered;
+            feed.take_lines(&mut self.intake, config, &mut state, self.index, wall);
             let committed = feed.buffer.committed();
             file.commit(committed.offset, committed.delivered, committed.tail);
+            let checkpoint = state.checkpoint;
+            let tally = &mut state.logs[self.index];
+            tally.bytes += committed.delivered - before;
+            tally.progress.note(file.taken(), checkpoint);
+            self.watermark = tally.last_record;
             if read == Progress::Ended {
                 self.feeds.remove(&id);
             }
@@ -195,7 +237,7 @@ impl Stream {
 // === impl Feed ===
 
 impl Feed {
-    fn new(log: &StreamConfig, path: &Path, position: &source::identity::Position) -> Self {
+    fn new(log: &StreamConfig, path: &Path, position: &Position) -> Self {
         let mut new = Self { buffer: Buffer::new(&log.line), decoder: Decoder::new(&log.record) };
         new.buffer.restart(position.offset, position.delivered);
         if position.offset > 0 {
@@ -228,9 +270,9 @@ impl Feed {
         config: &Config,
         state: &mut State,
         index: usize,
-        now: Timestamp,
+        wall: Wall,
     ) {
-        let mut clock = Clock::Wall { now };
+        let mut clock = Clock::Wall(wall);
         while let Some(line) = self.buffer.next_line() {
             match line {
                 Err(reason) => state.logs[index].reject(reason.into()),

@@ -50,6 +50,8 @@ pub struct Position {
     /// Last modification when it was read, in nanoseconds since the epoch: what is newer among its
     /// rotated siblings was written after it.
     pub modified: i64,
+    /// Whether it had left its place, so that its rotation is counted.
+    pub departed: bool,
     /// The path that its lines were written under; a file that is elsewhere was rotated.
     pub origin: String,
 }
@@ -234,8 +236,8 @@ impl Trace {
         Mark::of(&self.head[..length])
     }
 
-    /// The position of a file whose every byte was taken.
-    pub(super) fn position(&self, stat: &Stat, origin: &Path) -> Position {
+    /// The position of a copy whose every byte was taken.
+    pub(super) fn position_of_copy(&self, stat: &Stat, origin: &Path) -> Position {
         Position {
             identity: stat.identity,
             offset: self.offset,
@@ -243,6 +245,7 @@ impl Trace {
             head: self.head_mark(self.offset),
             tail: Mark::of(&self.tail),
             modified: stat.modified,
+            departed: true,
             origin: origin.to_string_lossy().into_owned(),
         }
     }

@@ -129,12 +129,13 @@ impl Tailer {
         })
     }
 
-    /// Goes on where an earlier run stopped. To be called before the first look; then `start_at` has no
-    /// effect, and what was rotated meanwhile is found.
-    pub fn restore(&mut self, mut positions: Vec<Position>) {
+    /// Goes on where an earlier run stopped, with what it had counted by then. To be called before the
+    /// first look; then `start_at` has no effect, and what was rotated meanwhile is found and counted.
+    pub fn restore(&mut self, mut positions: Vec<Position>, tally: Tally) {
         assert!(self.looked_at.is_none(), "positions are restored before the first look");
         positions.truncate(FILES_MAX);
         self.unclaimed = positions;
+        self.tally = tally;
         self.is_restored = true;
     }
 

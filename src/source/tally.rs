@@ -4,8 +4,8 @@
 
 use super::Reason;
 
-/// Counts since the start, and how many files are in which state now.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+/// Counts since the very first start, and how many files are in which state now.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Tally {
     rotations: [u64; Rotation::ALL.len()],
     errors: [u64; Reason::ALL.len()],

@@ -28,6 +28,10 @@ impl Accumulator for Tally {
         self.0.fill(0);
     }
 
+    fn fits(&self, _other: &Self) -> bool {
+        true
+    }
+
     fn heap_bytes(&self) -> usize {
         self.0.capacity() * size_of::<u64>()
     }

@@ -1,5 +1,6 @@
 //! What the HTTP server shows: the state, as text.
 
+use super::checkpoints::Keeper;
 use super::reload::Reloader;
 use crate::command::clock;
 use crate::family;
@@ -14,10 +15,15 @@ use crate::{page, report};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+/// Why there is nothing to show for a moment after a restart.
+const CATCHING_UP: &str = "reading again what was shown before the restart, so that no counter goes back";
+
 /// The state and what is asked of it.
 pub(super) struct Exporter {
     state: Arc<Mutex<State>>,
     own: Own,
+    /// Where there is a `state_dir`.
+    keeper: Option<Arc<Keeper>>,
     reloader: Option<Arc<Reloader>>,
     enable_lifecycle: bool,
     /// Once ready, always ready: what follows is a reload, which keeps what there is.
@@ -31,15 +37,17 @@ pub(super) struct Exporter {
 impl Exporter {
     pub(super) fn new(
         state: Arc<Mutex<State>>,
+        keeper: Option<Arc<Keeper>>,
         reloader: Option<Arc<Reloader>>,
         enable_lifecycle: bool,
     ) -> prometheus::Result<Self> {
-        let own = Own::new()?;
+        let own = Own::new(keeper.as_ref().map(|keeper| &keeper.saving))?;
         own.config_last_reload_successful.set(1);
         own.config_last_reload_timestamp.set(clock::now().as_seconds());
         Ok(Self {
             state,
             own,
+            keeper,
             reloader,
             enable_lifecycle,
             is_ready: AtomicBool::new(false),
@@ -77,11 +85,19 @@ impl Service for Exporter {
             Exposition::OpenMetrics => Format::OpenMetrics,
         };
         let mut writer = Writer::new(format, self.size_last.load(Ordering::Relaxed) * 5 / 4);
-        {
+        let mark = {
             let mut state = lock(&self.state);
-            state.advance(clock::now());
+            if !state.can_be_shown {
+                return Err(Unavailable::new(CATCHING_UP));
+            }
+            let now = clock::now();
+            state.advance(now);
             family::write(&state, &mut writer);
             self.own.note_series(writer.series(), state.folded());
+            self.keeper.as_ref().map(|_| state.mark(now))
+        };
+        if let (Some(keeper), Some(mark)) = (&self.keeper, mark) {
+            keeper.note(&mark);
         }
         self.own.write(&mut writer);
         let text = writer.finish();
@@ -105,12 +121,16 @@ impl Service for Exporter {
 
     fn ready(&self) -> Result<(), String> {
         // Asked on the server's own threads, which must not wait for a batch or a scrape.
-        let looked_once = || self.state.try_lock().is_ok_and(|state| state.looked_once);
-        if self.is_ready.load(Ordering::Relaxed) || looked_once() {
-            self.is_ready.store(true, Ordering::Relaxed);
-            Ok(())
-        } else {
-            Err("the logs have not been looked at yet".to_owned())
+        if self.is_ready.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        match self.state.try_lock() {
+            Ok(state) if !state.can_be_shown => Err(CATCHING_UP.to_owned()),
+            Ok(state) if state.looked_once => {
+                self.is_ready.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            _ => Err("the logs have not been looked at yet".to_owned()),
         }
     }
 

@@ -1,9 +1,10 @@
 //! The thread that owns the pipeline, and how it is told what to do.
 
+use super::checkpoints::Checkpoints;
 use crate::command::clock;
 use crate::pipeline::Config;
 use crate::pipeline::live::{LOOK_INTERVAL, Live};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
@@ -12,8 +13,8 @@ use tokio::sync::watch;
 
 /// Everything that the thread can be told.
 enum Command {
-    /// Go on with another configuration and answer.
-    Apply(Box<Config>, SyncSender<Result<(), String>>),
+    /// Go on with another configuration and interval of checkpoints, and answer.
+    Apply(Box<Config>, Span, SyncSender<Result<(), String>>),
     /// Read what is already written, then end.
     Stop,
 }
@@ -42,20 +43,28 @@ impl Drop for Farewell {
 }
 
 /// Starts the thread.
-pub(super) fn start(live: Live) -> io::Result<(JoinHandle<()>, Control)> {
+pub(super) fn start(live: Live, checkpoints: Option<Checkpoints>) -> io::Result<(JoinHandle<()>, Control)> {
     let (commands, received) = sync_channel(4);
     let (farewell, ended) = watch::channel(false);
     let farewell = Farewell(farewell);
     let thread = std::thread::Builder::new().name("ingest".to_owned()).spawn(move || {
         let _farewell = farewell;
-        ingest(live, &received);
+        ingest(live, checkpoints, &received);
     })?;
     Ok((thread, Control { commands, ended }))
 }
 
-fn ingest(mut live: Live, commands: &Receiver<Command>) {
+fn ingest(mut live: Live, mut checkpoints: Option<Checkpoints>, commands: &Receiver<Command>) {
     loop {
         let read = live.turn(clock::now());
+        let idle_for = match &mut checkpoints {
+            Some(checkpoints) => {
+                let now = clock::now();
+                checkpoints.turn(&mut live, now);
+                checkpoints.idle_for(now).min(LOOK_INTERVAL)
+            }
+            None => LOOK_INTERVAL,
+        };
         let command = if read {
             match commands.try_recv() {
                 Ok(command) => Some(command),
@@ -64,7 +73,7 @@ fn ingest(mut live: Live, commands: &Receiver<Command>) {
             }
         } else {
             // The one place where this thread waits.
-            match commands.recv_timeout(LOOK_INTERVAL.into()) {
+            match commands.recv_timeout(idle_for.into()) {
                 Ok(command) => Some(command),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -72,10 +81,19 @@ fn ingest(mut live: Live, commands: &Receiver<Command>) {
         };
         match command {
             None => {}
-            Some(Command::Stop) => return drain(&mut live),
-            Some(Command::Apply(config, answer)) => {
+            Some(Command::Stop) => {
+                drain(&mut live);
+                if let Some(checkpoints) = checkpoints {
+                    checkpoints.finish(&mut live, clock::now());
+                }
+                return;
+            }
+            Some(Command::Apply(config, interval, answer)) => {
                 let applied =
                     live.reconfigure(*config).map_err(|error| format!("a path is no glob: {error}"));
+                if let (Ok(()), Some(checkpoints)) = (&applied, &mut checkpoints) {
+                    checkpoints.set_interval(interval);
+                }
                 // Whoever asked may have given up waiting.
                 answer.send(applied).ok();
             }
@@ -118,10 +136,12 @@ impl Control {
     }
 
     /// Hands over a configuration and waits until it is in force. Blocking.
-    pub(super) fn apply(&self, config: Config) -> Result<(), String> {
+    pub(super) fn apply(&self, config: Config, checkpoint_interval: Span) -> Result<(), String> {
         let gone = "the thread that reads the logs has ended";
         let (answer, answered) = sync_channel(1);
-        self.commands.send(Command::Apply(Box::new(config), answer)).map_err(|_| gone.to_owned())?;
+        self.commands
+            .send(Command::Apply(Box::new(config), checkpoint_interval, answer))
+            .map_err(|_| gone.to_owned())?;
         answered.recv().map_err(|_| gone.to_owned())?
     }
 }

@@ -57,7 +57,7 @@ impl Reloader {
             return Err("state_dir has changed, which takes a restart".to_owned());
         }
         log::warn_of(&warnings);
-        self.control.apply(plan.pipeline)
+        self.control.apply(plan.pipeline, plan.checkpoint_interval)
     }
 }
 

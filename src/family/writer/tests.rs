@@ -460,7 +460,7 @@ fn a_scrape_changes_nothing() {
 
 #[test]
 fn the_exporters_own_families_keep_the_rules_too() {
-    let own = family::own::Own::new().unwrap();
+    let own = family::own::Own::new(None).unwrap();
     own.scrape_duration.observe(0.002);
     for format in [Format::Text, Format::OpenMetrics] {
         let mut writer = Writer::new(format, 0);

@@ -225,6 +225,9 @@ impl Tailer {
     fn admit(&mut self, arrival: Arrival, now: Timestamp) {
         match self.open(&arrival) {
             Ok(mut opened) => {
+                if let Some(kind) = self.missed_rotation(&arrival) {
+                    self.tally.add_rotation(kind);
+                }
                 if self.open_count >= OPEN_FILES_MAX {
                     opened.handle = None;
                 }
@@ -257,6 +260,26 @@ impl Tailer {
         }
     }
 
+    /// How a file left its place while nobody looked: between two looks, or before this run.
+    fn missed_rotation(&mut self, arrival: &Arrival) -> Option<Rotation> {
+        let is_rotated = arrival.is_rotated();
+        match &arrival.start {
+            Start::Beginning if !is_rotated => {
+                self.count_replaced(&arrival.origin);
+                None
+            }
+            Start::Beginning => (self.is_restored || self.looked_at.is_some()).then_some(Rotation::Rename),
+            Start::At(position) if !position.departed => {
+                if position.identity.is_same(arrival.stat.identity) {
+                    is_rotated.then(|| self.kind_of_move(&arrival.path, &arrival.origin))
+                } else {
+                    Some(if is_rotated { Rotation::Delete } else { Rotation::Replace })
+                }
+            }
+            _ => None,
+        }
+    }
+
     fn open(&mut self, arrival: &Arrival) -> Result<Opened, Error> {
         let path = &arrival.path;
         let (handle, stat) = open_regular(path)?;
@@ -282,7 +305,9 @@ impl Tailer {
     fn expire_unclaimed(&mut self, now: Timestamp) {
         let since = *self.waiting_since.get_or_insert(now);
         if now.since(since) >= POSITION_WAIT {
-            self.unclaimed.clear();
+            for _ in self.unclaimed.drain(..).filter(|position| !position.departed) {
+                self.tally.add_rotation(Rotation::Delete);
+            }
         }
     }
 }
@@ -329,7 +354,7 @@ pub(super) fn contains(arrivals: &[Arrival], identity: Identity) -> bool {
     arrivals.iter().any(|arrival| arrival.stat.identity.is_same(identity))
 }
 
-fn is_rotated_form(path: &Path, base: &Path) -> bool {
+pub(super) fn is_rotated_form(path: &Path, base: &Path) -> bool {
     path.parent() == base.parent()
         && path
             .file_name()

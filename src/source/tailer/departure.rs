@@ -106,7 +106,7 @@ impl Tailer {
             return;
         };
         if let Ok(trace) = Trace::at(&handle, stat.size) {
-            self.finish(trace.position(&stat, origin), path, stat.size);
+            self.finish(trace.position_of_copy(&stat, origin), path, stat.size);
         }
     }
 

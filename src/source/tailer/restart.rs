@@ -6,7 +6,7 @@ use super::super::identity::{Identity, Position, Stat};
 use super::super::open::open_regular;
 use super::super::tally::Rotation;
 use super::Tailer;
-use super::arrival::{Arrival, Start, contains};
+use super::arrival::{Arrival, Start, contains, is_rotated_form};
 use crate::time::Timestamp;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,14 @@ impl Tailer {
             let is_taken = contains(arrivals, position.identity);
             match (!is_taken).then(|| self.find_renamed(&origin, position.identity, now)).flatten() {
                 Some((path, stat)) => arrivals.push(Arrival::new(path, stat, origin, Start::At(position))),
-                None => waiting.push(position),
+                None => {
+                    // Cut off when the run ended, before it was settled.
+                    let is_cut = is_taken && position.offset > 0 && !position.departed;
+                    if is_cut {
+                        self.tally.add_rotation(Rotation::Truncate);
+                    }
+                    waiting.push(Position { departed: position.departed || is_cut, ..position });
+                }
             }
         }
         self.release_replaced(arrivals, &mut waiting);
@@ -64,7 +71,9 @@ impl Tailer {
     fn release_replaced(&mut self, arrivals: &mut [Arrival], waiting: &mut Vec<Position>) {
         for arrival in arrivals.iter_mut() {
             match &arrival.start {
-                Start::At(position) if !is_in(position, &arrival.path) => waiting.push(position.clone()),
+                Start::At(position) if !is_in(position, &arrival.path) => {
+                    waiting.push(Position { departed: true, ..position.clone() });
+                }
                 _ => continue,
             }
             self.tally.add_rotation(Rotation::Truncate);
@@ -106,6 +115,25 @@ impl Tailer {
                 None => continue,
             };
             arrivals.push(Arrival::new(sibling.path, sibling.stat, origin.clone(), start));
+        }
+    }
+
+    /// Another file is where files of an earlier run were that were not found: they are gone.
+    pub(super) fn count_replaced(&mut self, origin: &Path) {
+        let is_link = self.target(origin).is_some();
+        let kind = if is_link { Rotation::Symlink } else { Rotation::Delete };
+        for position in self.unclaimed.iter_mut().filter(|one| !one.departed && one.is_of(origin)) {
+            position.departed = true;
+            self.tally.add_rotation(kind);
+        }
+    }
+
+    /// How a file that is found elsewhere left its place before this run: by a new name, or as a symbolic
+    /// link was pointed elsewhere.
+    pub(super) fn kind_of_move(&self, path: &Path, origin: &Path) -> Rotation {
+        match self.target(origin) {
+            Some(target) if !is_rotated_form(path, &target) => Rotation::Symlink,
+            _ => Rotation::Rename,
         }
     }
 

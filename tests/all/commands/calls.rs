@@ -233,20 +233,6 @@ fn a_replay_is_reported_in_text() {
     assert_golden(&root().join("tests/all/commands/replay.txt"), &called.out);
 }
 
-#[test]
-fn check_warns_that_no_state_is_kept_and_run_does_too() {
-    let directory = directory();
-    let text = format!("state_dir: state\nlisten: 127.0.0.1:0\n{CONFIG}");
-    write(&directory.path().join("config.yaml"), &text);
-    let called = call(directory.path(), &["check", "--config", "config.yaml"], b"");
-    assert_eq!(called.code, Some(0), "{called:?}");
-    assert!(called.out.contains("state_dir: is not used by this version"), "{}", called.out);
-    let mut command = binary();
-    command.args(["run", "--config", "config.yaml"]).current_dir(directory.path());
-    let exporter = super::process::Exporter::start(command);
-    assert!(exporter.stderr().contains("state_dir: is not used by this version"), "{}", exporter.stderr());
-}
-
 /// All logs tried with a line of each, a record that spans lines, pieces of a container's line, and garbage.
 #[test]
 fn explain_says_what_became_of_each_line() {

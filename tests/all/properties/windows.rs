@@ -78,7 +78,7 @@ fn run(steps: &[Step], rest: i64) -> (State, Vec<i64>, i64) {
         let clock = timestamp(now);
         // As the program does with every batch.
         state.advance(clock);
-        intake.apply(&config, &mut state, &mut Clock::Wall { now: clock });
+        intake.apply(&config, &mut state, &mut Clock::Wall(clock.into()));
     }
     now += rest;
     state.advance(timestamp(now));
