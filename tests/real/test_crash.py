@@ -160,6 +160,7 @@ class Crash(unittest.TestCase):
         differences = killed.differences()
         self.hold(killed)
         self.assertEqual(differences, [], f"seed {SEED}; {killed.summary()}")
+        self.assert_checkpoints(killed)
 
         # Whatever is written down is the truth too.
         for moment in ("running", "terminate"):
@@ -168,7 +169,6 @@ class Crash(unittest.TestCase):
             killed.wait_back()
             self.assertEqual(killed.differences(), [], f"seed {SEED}; after {moment}")
         self.hold(killed)
-        self.assert_checkpoints(killed)
         print(killed.summary(), flush=True)
         # The run has proven little if it did not meet what it is about.
         self.assertTrue(killed.scraper.lives_behind, "no start was ever behind what was shown")
