@@ -27,9 +27,16 @@ pub(super) const FAMILIES: &[Family] = &[
             writer.count(&[], log.records);
         },
     ),
-    family("inference_exporter_bytes_total", Counter, "Bytes of the lines taken in, line ends included.", &[], "", |log, writer| {
-        writer.count(&[], log.bytes);
-    }),
+    family(
+        "inference_exporter_bytes_total",
+        Counter,
+        "Bytes of the lines taken in, line ends included.",
+        &[],
+        "",
+        |log, writer| {
+            writer.count(&[], log.bytes);
+        },
+    ),
     family(
         "inference_exporter_rejected_lines_total",
         Counter,

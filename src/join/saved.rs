@@ -93,7 +93,8 @@ impl Join {
             return Err("an entry of the join is there twice");
         }
         let place = self.grow(entry.clone());
-        self.index_entry(place);
+        let Self { index, entries, .. } = self;
+        index.insert_unique(entry.key[1], place, |&entry| entries[entry as usize].key[1]);
         // Each keeps its number, by which the oldest of all queues is found.
         let sequence = std::mem::replace(&mut self.sequence, entry.sequence);
         self.enqueue(place);

@@ -289,15 +289,10 @@ impl Join {
                 entry
             }
         };
-        self.index_entry(entry);
+        let Self { index, entries, .. } = self;
+        index.insert_unique(split(key)[1], entry, |&entry| entries[entry as usize].key[1]);
         self.enqueue(entry);
         entry
-    }
-
-    pub(super) fn index_entry(&mut self, entry: u32) {
-        let Self { index, entries, .. } = self;
-        let [_, hash] = entries[entry as usize].key;
-        index.insert_unique(hash, entry, |&entry| entries[entry as usize].key[1]);
     }
 
     /// Adds a place at the end. Room is made by an eighth and never for more than `max_pending`, and not

@@ -52,7 +52,8 @@ fn names_and_meanings_follow_prometheus() {
 #[test]
 fn the_exporters_own_metrics_are_those_of_the_reference() {
     let mut writer = Writer::new(Format::Text, 0);
-    own::Own::new().expect("the names are free").write(&mut writer);
+    let saving = own::Saving::new(0.0).expect("the names are good");
+    own::Own::new(Some(&saving)).expect("the names are free").write(&mut writer);
     let text = String::from_utf8(writer.finish()).expect("an exposition is UTF-8");
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let found: BTreeSet<String> =
