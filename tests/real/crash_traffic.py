@@ -117,11 +117,11 @@ def series(key):
     return name, dict(LABEL.findall(labels or ""))
 
 
-def _folded(name, labels):
+def folded(name, labels, without=()):
     """A second label may be read while the first one waits for its prediction: then the version is not known yet."""
     if name == "inference_labels_total" and labels["result"] == "duplicate":
-        labels.pop("version", None)
-    return frozenset(labels.items())
+        without = (*without, "version")
+    return frozenset((label, value) for label, value in labels.items() if label not in without)
 
 
 def _equal(seen, expected):
@@ -142,6 +142,10 @@ class Truth:
     def observe(self, family, value, **labels):
         self.values[family, frozenset(labels.items())].append(value)
 
+    def of(self, family):
+        """The counts of one family by labels."""
+        return {labels: count for (name, labels), count in self.counts.items() if name == family}
+
     def differences(self, exposition):
         """Where a scrape says something else, each as one line."""
         values = {key: sorted(values) for key, values in self.values.items()}
@@ -150,13 +154,14 @@ class Truth:
         for key, seen in parse(exposition).items():
             name, labels = series(key)
             if name in EXACT:
-                counted[name, _folded(name, labels)] += seen
+                counted[name, folded(name, labels)] += seen
             elif (expected := self._of_histogram(name, labels, values, unseen)) is not None and not _equal(seen, expected):
                 found.append(f"{key}: {seen}, expected {expected}")
         for family, labels in sorted(counted.keys() | self.counts.keys(), key=str):
             seen, expected = counted[family, labels], self.counts[family, labels]
             if not _equal(seen, expected):
-                found.append(f"{family}{dict(sorted(labels))}: {seen}, expected {expected}")
+                # Lines and bytes by log sort first: where they differ, the rest follows.
+                found.insert(0, f"{family}{dict(sorted(labels))}: {seen}, expected {expected}")
         return found + [f"{family}{dict(labels)}: absent" for family, labels in unseen]
 
     @staticmethod
@@ -186,10 +191,13 @@ class Log:
         self.lines = 0
         self.file = self.old = None
         self.held = b""
+        # (when, what), for whoever has to find out what went wrong.
+        self.history = []
         self.begin()
 
     def begin(self):
         self.file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+        self.note_file("created", self.file)
         if self.header:
             self.append(self.header, ignored="header")
 
@@ -207,12 +215,17 @@ class Log:
             self.append(line)
             return
         _write(self.old, self._counted(line))
+        self.note_file("written late", self.old)
         if self.draw.random() < 0.5:
             os.close(self.old)
             self.old = None
 
     def wrap(self, line):
         return line + "\n"
+
+    def note_file(self, what, file):
+        status = os.fstat(file)
+        self.history.append((time.time(), f"{self.name}: inode {status.st_ino} {what}, {status.st_size} bytes"))
 
     def finish_line(self):
         _write(self.file, self.held)
@@ -221,6 +234,7 @@ class Log:
     def rotate(self):
         self.finish_line()
         self.rotations += 1
+        self.note_file("rotated", self.file)
         if self.old is not None:
             os.close(self.old)
         self.old = self.file
@@ -343,6 +357,12 @@ class Writer(threading.Thread):
         self.stopping = threading.Event()
         self.is_down = threading.Event()
         self.failure = None
+
+    def outcomes_between(self, start, end):
+        """How many were written in a stretch of time, and some ticks around it."""
+        first = max(bisect.bisect_left(self.timeline, (start,)) - 1, 0)
+        last = min(bisect.bisect_left(self.timeline, (end,)), len(self.timeline) - 1)
+        return self.timeline[last][1] - self.timeline[first][1]
 
     # --- what the thread does
 

@@ -175,12 +175,12 @@ class Exporter(Program):
 
 
 class Prometheus(Program):
-    """A real Prometheus on a directory of its own, scraping every second."""
+    """A real Prometheus on a directory of its own, scraping every second unless told otherwise."""
 
-    def __init__(self, name, directory, jobs, rules=()):
+    def __init__(self, name, directory, jobs, rules=(), interval="1s"):
         """`jobs`: job name → address; `rules`: paths of rule files."""
         config = {
-            "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+            "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": "1s"},
             "rule_files": [str(rule) for rule in rules],
             "scrape_configs": [
                 # On Kubernetes the discovery sets `namespace`; here the target does.
@@ -233,6 +233,11 @@ class Prometheus(Program):
         if data["resultType"] == "scalar":
             return [({}, float(data["result"][1]))]
         return [(sample["metric"], float(sample["value"][1])) for sample in data["result"]]
+
+    def samples(self, selector):
+        """The raw samples of a range, as [(labels, [(when, value)])], without interpolation or staleness."""
+        result = self.api("query", query=selector)["result"]
+        return [(one["metric"], [(when, float(value)) for when, value in one["values"]]) for one in result]
 
     def scalar(self, promql):
         """The value of the one series that answers, or None."""

@@ -5,11 +5,13 @@ decides what is written and when the exporter is killed, but not what the machin
 """
 
 import collections
+import itertools
 import json
+import math
 import os
 import pathlib
 import random
-import signal
+import shutil
 import subprocess
 import tempfile
 import time
@@ -17,17 +19,19 @@ import unittest
 
 import crash_traffic
 from crash_scrapes import Scraper
-from harness import BINARY, Exporter, Prometheus, free_port, get, wait_until
+from harness import OUTPUT, Exporter, Prometheus, free_port
 
 KILLS = int(os.environ.get("CRASH_KILLS") or 50)
 SEED = int(os.environ.get("CRASH_SEED") or random.SystemRandom().randrange(1 << 32))
 # What lies between two checkpoints is read again in far less; this is for a machine that is busy with other things.
 BACK_SECONDS = 20
+# What Prometheus adds to a series.
+NOT_OURS = ("__name__", "instance", "job", "namespace")
 # When the kill comes, and how often of ten.
 MOMENTS = {"start": 1, "catching up": 2, "running": 3, "scraped": 2, "checkpoint": 2, "terminate": 1}
 
 
-class Killed:
+class Trial:
     """An exporter that is killed and started again, under a writer and a scraper."""
 
     def __init__(self, directory, name, seed):
@@ -42,6 +46,8 @@ class Killed:
         self.scraper = Scraper(self.port, self.note)
         self.exporter = None
         self.moments = collections.Counter()
+        # (when, what), as the logs have it.
+        self.history = []
         self.back_seconds = 0.0
 
     def note(self, samples):
@@ -53,6 +59,7 @@ class Killed:
         self.scraper.life += 1
         self.exporter = Exporter(self.name, ["run", "--config", self.config], self.port, append=True)
         self.writer.is_down.clear()
+        self.history.append((time.time(), "started"))
 
     def is_back(self):
         return (self.scraper.life, "/metrics") in self.scraper.open
@@ -73,6 +80,7 @@ class Killed:
         else:
             self.exporter.kill()
         self.writer.is_down.set()
+        self.history.append((time.time(), f"ended: {moment}"))
 
     def wait(self, moment):
         if moment == "start":
@@ -93,11 +101,15 @@ class Killed:
             new = self.state / "checkpoint.new"
             self.exporter.wait_for("a checkpoint is being written", new.exists, BACK_SECONDS, poll=0.0002)
 
-    def run(self, kills):
-        self.writer.start()
+    def begin(self):
         self.scraper.start()
+        self.start()
+        self.wait_back()
+
+    def run(self, kills):
+        """Kills and starts again under the writer, until enough is wrong or it has been done so often."""
+        self.writer.start()
         try:
-            self.start()
             for _ in range(kills):
                 self.end(*self.draw.choices(list(MOMENTS), MOMENTS.values()))
                 if self.draw.random() < 0.25:
@@ -135,6 +147,13 @@ class Killed:
             f"scrapes by status {answers}"
         )
 
+    def write_history(self):
+        """All that was done to files and processes, in order, beside the output of the exporter."""
+        events = sorted(sum((log.history for log in self.writer.logs), self.history))
+        path = OUTPUT / f"{self.name}-history.txt"
+        path.write_text("".join(f"{when:.6f} {what}\n" for when, what in events))
+        return path
+
     def close(self):
         self.scraper.stop()
         if self.exporter:
@@ -143,45 +162,114 @@ class Killed:
 
 class Crash(unittest.TestCase):
     def setUp(self):
-        directory = tempfile.TemporaryDirectory(prefix="inference-exporter-real-")
-        self.addCleanup(directory.cleanup)
-        self.directory = directory.name
+        self.directory = tempfile.mkdtemp(prefix="inference-exporter-real-")
+        if not os.environ.get("CRASH_KEEP"):
+            self.addCleanup(shutil.rmtree, self.directory)
 
-    def hold(self, killed):
+    def trial(self, name, seed=SEED):
+        trial = Trial(self.directory, f"exporter-{name}", seed)
+        self.addCleanup(trial.close)
+        trial.begin()
+        return trial
+
+    def hold(self, trial):
         """What must be true at any time."""
-        self.assertEqual(killed.scraper.violations, [], f"seed {SEED}; {killed.summary()}")
-        self.assertNotIn("panicked", killed.exporter.output())
+        self.compare(trial, trial.scraper.violations, "counters went back")
+        self.assertNotIn("panicked", trial.exporter.output())
+
+    def compare(self, trial, differences, when):
+        if differences:
+            listed = "\n".join(differences[:40])
+            self.fail(f"seed {SEED}, {when}:\n{listed}\n{trial.summary()}\nwhat was done when: {trial.write_history()}")
 
     def test_every_line_counts_once_however_often_it_is_killed(self):
         print(f"seed {SEED}", flush=True)
-        killed = Killed(self.directory, "exporter-crash", SEED)
-        self.addCleanup(killed.close)
-        killed.run(KILLS)
-        differences = killed.differences()
-        self.hold(killed)
-        self.assertEqual(differences, [], f"seed {SEED}; {killed.summary()}")
-        self.assert_checkpoints(killed)
+        trial = self.trial("crash")
+        prometheus = Prometheus("prometheus-crash", self.directory, {"crash": trial.exporter.address}, interval="500ms")
+        self.addCleanup(prometheus.close)
+        trial.run(KILLS)
+        self.hold(trial)
+        self.compare(trial, trial.differences(), "at the end")
+        self.assert_checkpoints(trial)
+        self.assert_prometheus(trial, prometheus)
 
-        # Whatever is written down is the truth too.
+        # What is written down is the truth too.
         for moment in ("running", "terminate"):
-            killed.end(moment)
-            killed.start()
-            killed.wait_back()
-            self.assertEqual(killed.differences(), [], f"seed {SEED}; after {moment}")
-        self.hold(killed)
-        print(killed.summary(), flush=True)
+            trial.end(moment)
+            trial.start()
+            trial.wait_back()
+            self.compare(trial, trial.differences(), f"after {moment}")
+        self.hold(trial)
+        print(trial.summary(), flush=True)
         # The run has proven little if it did not meet what it is about.
-        self.assertTrue(killed.scraper.lives_behind, "no start was ever behind what was shown")
-        self.assertTrue(killed.writer.linked.rotations or KILLS < 20, "the link was never swapped")
+        self.assertTrue(trial.scraper.lives_behind or KILLS < 20, "no start was ever behind what was shown")
+        self.assertTrue(trial.writer.linked.rotations or KILLS < 20, "the link was never swapped")
 
-    def assert_checkpoints(self, killed):
-        samples = crash_traffic.parse(killed.exporter.metrics())
-        own = lambda name: samples[f"inference_exporter_checkpoint_{name}"]
-        self.assertEqual(own("failures_total"), 0)
-        # 300 ms apart, and an fsync.
-        self.assertLess(abs(time.time() - own("last_success_timestamp_seconds")), 5)
-        self.assertEqual(own("size_bytes"), (killed.state / "checkpoint").stat().st_size)
-        self.assertLess(own("duration_seconds"), 5)
+    def assert_prometheus(self, trial, prometheus):
+        """What a Prometheus that lived through it makes of the whole run."""
+        run = f"{math.ceil(time.time() - trial.writer.timeline[0][0]) + 10}s"
+        for family in ("inference_outcomes_total", "inference_labels_total", "inference_predictions_total"):
+            expected = trial.writer.truth.of(family)
+            prometheus.wait_for(
+                f"the last scrape of {family}",
+                lambda: sum(samples[-1][1] for _, samples in prometheus.samples(f"{family}[{run}]")) == sum(expected.values()),
+            )
+            last = collections.Counter()
+            increases = {frozenset(labels.items()): value for labels, value in prometheus.query(f"increase({family}[{run}])")}
+            for labels, samples in prometheus.samples(f"{family}[{run}]"):
+                last[crash_traffic.folded(family, labels, without=NOT_OURS)] += samples[-1][1]
+                values = [value for _, value in samples]
+                self.assertEqual(values, sorted(values), labels)
+                del labels["__name__"]
+                if len(samples) > 1:
+                    grown = values[-1] - values[0]
+                    seconds = samples[-1][0] - samples[0][0]
+                    # At either end Prometheus adds at most 1.1 of the mean time between two samples.
+                    most = grown * (1 + 2.2 / (len(samples) - 1))
+                    increase = increases[frozenset(labels.items())]
+                    self.assertTrue(grown * (1 - 1e-9) <= increase <= most * (1 + 1e-9), f"{labels}: {increase} of {grown} in {seconds} s")
+            self.assertEqual({key: count for key, count in last.items() if count}, expected)
+            self.assertEqual(prometheus.scalar(f"sum(resets({family}[{run}]))"), 0)
+        self.assert_no_spike(trial, prometheus, run)
+
+    def assert_no_spike(self, trial, prometheus, run):
+        """Between any two samples no more outcomes than were written since shortly before the first, so no `rate()` can spike."""
+        at = collections.Counter()
+        for _, samples in prometheus.samples(f"inference_outcomes_total[{run}]"):
+            for when, value in samples:
+                at[when] += value
+        for _, samples in prometheus.samples(f"inference_absolute_error_count[{run}]"):
+            for when, value in samples:
+                at[when] += value
+        # What is written shows at the next look, 250 ms later, or once a busy machine comes to it.
+        lag = trial.back_seconds + 2
+        whens = sorted(at)
+        self.assertGreater(len(whens), KILLS / 10, "Prometheus hardly ever met the exporter")
+        for before, after in itertools.pairwise(whens):
+            written = trial.writer.outcomes_between(before - lag, after)
+            self.assertLessEqual(at[after] - at[before], written, f"between {before} and {after}")
+
+    def assert_checkpoints(self, trial):
+        file = trial.state / "checkpoint"
+
+        def is_size_true():
+            before, seen, after = file.stat().st_size, own(trial.exporter)["size_bytes"], file.stat().st_size
+            return before == seen == after
+
+        # While one takes the place of another the two may differ.
+        trial.exporter.wait_for("the size of the checkpoint is told", is_size_true, 10, poll=0.01)
+        told = own(trial.exporter)
+        self.assertEqual(told["failures_total"], 0)
+        # They are 300 ms apart; the rest is for a busy machine.
+        self.assertLess(abs(time.time() - told["last_success_timestamp_seconds"]), 5)
+        self.assertLess(told["duration_seconds"], 5)
+
+
+def own(exporter):
+    """What the exporter says of its checkpoints."""
+    prefix = "inference_exporter_checkpoint_"
+    samples = crash_traffic.parse(exporter.metrics())
+    return {key.removeprefix(prefix): value for key, value in samples.items() if key.startswith(prefix)}
 
 
 if __name__ == "__main__":
