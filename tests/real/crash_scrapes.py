@@ -107,6 +107,17 @@ class Scraper(threading.Thread):
         self.on_scrape(parse(exposition))
         self.scraped.set()
 
+    def forget(self):
+        """Counters may begin anew from here on. To be called while the exporter is down."""
+        self.shown = {}
+
+    def wait_next(self):
+        """Waits for a scrape that begins after this call, at the earliest, as one may be under way."""
+        for _ in range(2):
+            self.scraped.clear()
+            if not self.scraped.wait(20):
+                raise AssertionError("no scrape was answered for 20 s")
+
     def violate(self, what):
         if len(self.violations) < VIOLATIONS_MAX:
             self.violations.append(f"life {self.life}: {what}")

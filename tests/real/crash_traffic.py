@@ -51,6 +51,13 @@ EXACT = {
     "inference_exporter_rejected_lines_total",
     "inference_exporter_ignored_lines_total",
 }
+# Those that are true only once all that waits has waited long enough.
+UNSETTLED = {
+    "inference_labels_total",
+    "inference_predictions_unlabeled_total",
+    "inference_predictions_pending",
+    "inference_labels_waiting",
+}
 # Histograms of which every bucket must.
 EXACT_HISTOGRAMS = {
     "inference_request_duration_seconds",
@@ -146,8 +153,8 @@ class Truth:
         """The counts of one family by labels."""
         return {labels: count for (name, labels), count in self.counts.items() if name == family}
 
-    def differences(self, exposition):
-        """Where a scrape says something else, each as one line."""
+    def differences(self, exposition, without=()):
+        """Where a scrape says something else, each as one line; `without` these families."""
         values = {key: sorted(values) for key, values in self.values.items()}
         unseen = set(values)
         counted, found = collections.Counter(), []
@@ -159,10 +166,11 @@ class Truth:
                 found.append(f"{key}: {seen}, expected {expected}")
         for family, labels in sorted(counted.keys() | self.counts.keys(), key=str):
             seen, expected = counted[family, labels], self.counts[family, labels]
-            if not _equal(seen, expected):
-                # Lines and bytes by log sort first: where they differ, the rest follows.
-                found.insert(0, f"{family}{dict(sorted(labels))}: {seen}, expected {expected}")
-        return found + [f"{family}{dict(labels)}: absent" for family, labels in unseen]
+            if family not in without and not _equal(seen, expected):
+                found.append(f"{family}{dict(sorted(labels))}: {seen}, expected {expected}")
+        found += [f"{family}{dict(labels)}: absent" for family, labels in unseen]
+        # Lines and bytes by log first: where they differ, the rest follows.
+        return sorted(found, key=lambda line: not line.startswith("inference_exporter_"))
 
     @staticmethod
     def _of_histogram(name, labels, values, unseen):
@@ -238,6 +246,10 @@ class Log:
         if self.old is not None:
             os.close(self.old)
         self.old = self.file
+        if os.fstat(self.old).st_size == 0:
+            # Nothing shows that it is ours, so it is written to no more.
+            os.close(self.old)
+            self.old = None
         self.move()
         self.begin()
 
@@ -354,6 +366,7 @@ class Writer(threading.Thread):
         # (when, outcomes so far): what a rate may show.
         self.outcomes = 0
         self.timeline = [(time.time(), 0)]
+        self.rotates = True
         self.stopping = threading.Event()
         self.is_down = threading.Event()
         self.failure = None
@@ -387,7 +400,8 @@ class Writer(threading.Thread):
             log, model = self.draw.choice(self.sources)
             self.write_prediction(log, model)
         self.write_labels(time.time())
-        self.rotate()
+        if self.rotates:
+            self.rotate()
         self.timeline.append((time.time(), self.outcomes))
         time.sleep(max(0, until - time.monotonic()))
 

@@ -5,6 +5,7 @@ decides what is written and when the exporter is killed, but not what the machin
 """
 
 import collections
+import contextlib
 import itertools
 import json
 import math
@@ -19,7 +20,7 @@ import unittest
 
 import crash_traffic
 from crash_scrapes import Scraper
-from harness import OUTPUT, Exporter, Prometheus, free_port
+from harness import BINARY, OUTPUT, Exporter, Prometheus, free_port
 
 KILLS = int(os.environ.get("CRASH_KILLS") or 50)
 SEED = int(os.environ.get("CRASH_SEED") or random.SystemRandom().randrange(1 << 32))
@@ -121,13 +122,13 @@ class Trial:
         finally:
             self.writer.stop()
 
-    def differences(self):
+    def differences(self, without=()):
         """What the last scrape says otherwise than the writer, once nothing changes any more."""
         waits = max(wait for wait in crash_traffic.WAIT_SECONDS.values() if wait < 60)
         found = []
 
         def none():
-            found[:] = self.writer.truth.differences(self.scraper.last)
+            found[:] = self.writer.truth.differences(self.scraper.last, without)
             return not found or self.scraper.violations
 
         try:
@@ -160,7 +161,9 @@ class Trial:
             self.exporter.close()
 
 
-class Crash(unittest.TestCase):
+class TrialCase(unittest.TestCase):
+    """Trials in a directory of their own, which CRASH_KEEP keeps."""
+
     def setUp(self):
         self.directory = tempfile.mkdtemp(prefix="inference-exporter-real-")
         if not os.environ.get("CRASH_KEEP"):
@@ -182,6 +185,8 @@ class Crash(unittest.TestCase):
             listed = "\n".join(differences[:40])
             self.fail(f"seed {SEED}, {when}:\n{listed}\n{trial.summary()}\nwhat was done when: {trial.write_history()}")
 
+
+class Crash(TrialCase):
     def test_every_line_counts_once_however_often_it_is_killed(self):
         print(f"seed {SEED}", flush=True)
         trial = self.trial("crash")
@@ -263,6 +268,153 @@ class Crash(unittest.TestCase):
         # They are 300 ms apart; the rest is for a busy machine.
         self.assertLess(abs(time.time() - told["last_success_timestamp_seconds"]), 5)
         self.assertLess(told["duration_seconds"], 5)
+
+
+class Disk(TrialCase):
+    """What the disk does to checkpoints, and what that does to counting: nothing."""
+
+    def setUp(self):
+        super().setUp()
+        self.state = pathlib.Path(self.directory, "state")
+        self.state.mkdir(mode=0o700)
+
+    def refuse_and_heal(self, trial, refuse, heal):
+        """While the disk refuses, counting goes on and the metrics say what is wrong; after that all is as before."""
+        trial.writer.start()
+        wait = lambda what, condition: trial.exporter.wait_for(what, condition, BACK_SECONDS)
+        wait("a first checkpoint", lambda: own(trial.exporter).get("size_bytes", 0) > 0)
+        refuse()
+        failures = own(trial.exporter)["failures_total"]
+        wait("three failures", lambda: own(trial.exporter)["failures_total"] >= failures + 3)
+        told, lines = own(trial.exporter), sum(_lines(trial).values())
+        wait("lines are counted", lambda: sum(_lines(trial).values()) > lines + 500)
+        self.assertEqual(own(trial.exporter)["last_success_timestamp_seconds"], told["last_success_timestamp_seconds"])
+        self.assertIn("checkpoint", trial.exporter.output())
+        heal()
+        wait("a checkpoint", lambda: own(trial.exporter)["last_success_timestamp_seconds"] > told["last_success_timestamp_seconds"])
+        failures = own(trial.exporter)["failures_total"]
+        trial.end("running")
+        trial.start()
+        trial.wait_back()
+        trial.writer.stop()
+        self.compare(trial, trial.differences(crash_traffic.UNSETTLED), "after the disk was well again")
+        self.hold(trial)
+        self.assertEqual(own(trial.exporter)["failures_total"], 0)
+
+    def test_something_is_in_the_way(self):
+        trial = self.trial("in-the-way")
+
+        def refuse():
+            # One that is being written may be there for a moment.
+            trial.exporter.wait_for("the name is free", lambda: _try(self.state.joinpath("checkpoint.new").mkdir), poll=0.001)
+
+        self.refuse_and_heal(trial, refuse, self.state.joinpath("checkpoint.new").rmdir)
+
+    @unittest.skipUnless(os.geteuid() == 0, "mounting takes root")
+    def test_the_disk_is_full(self):
+        self.mount("-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs", self.state)
+        trial = self.trial("full")
+        filler = self.state / "filler"
+
+        def refuse():
+            with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(4096))
+
+        self.refuse_and_heal(trial, refuse, filler.unlink)
+
+    @unittest.skipUnless(os.geteuid() == 0, "mounting takes root")
+    def test_the_disk_becomes_read_only(self):
+        trial = self.trial("read-only")
+
+        def refuse():
+            # The directory over itself, since what is written to at the moment cannot be made read-only.
+            self.mount("--bind", self.state, self.state)
+            subprocess.run(["mount", "-o", "remount,bind,ro", self.state], check=True)
+
+        self.refuse_and_heal(trial, refuse, lambda: subprocess.run(["umount", self.state], check=True))
+
+    def mount(self, *arguments):
+        mounted = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
+        if mounted.returncode:
+            self.skipTest(f"root here may not mount: {mounted.stderr.strip()}")
+        # Whether the test has undone it or not.
+        self.addCleanup(subprocess.run, ["umount", "--lazy", self.state], capture_output=True, check=False)
+
+    def test_a_checkpoint_that_is_damaged_is_refused_and_told(self):
+        trial = self.trial("damaged")
+        # Without positions nobody knows that what was rotated away is ours.
+        trial.writer.rotates = False
+        trial.writer.start()
+        trial.exporter.wait_for("some lines", lambda: sum(_lines(trial).values()) > 1000)
+        trial.writer.stop()
+        trial.exporter.wait_for("all lines", lambda: not trial.differences(crash_traffic.UNSETTLED))
+        checkpoint = self.state / "checkpoint"
+        cut = lambda content: content[: len(content) // 2]
+        flip = lambda content: content[:100] + bytes([content[100] ^ 4]) + content[101:]
+        newer = lambda content: content[:8] + bytes([content[8] + 1]) + content[9:]
+        for damage in (cut, flip, newer, lambda content: b"", lambda content: content + b"x"):
+            trial.scraper.wait_next()
+            self.assertEqual(trial.exporter.terminate(), 0)
+            content = damage(checkpoint.read_bytes())
+            checkpoint.write_bytes(content)
+            # Counters begin anew, and say so; the logs are all there, so they come to the same.
+            trial.scraper.forget()
+            told = trial.exporter.output().count("checkpoint.refused")
+            trial.start()
+            trial.wait_back()
+            self.assertEqual(trial.exporter.output().count("checkpoint.refused"), told + 1)
+            self.assertEqual((self.state / "checkpoint.refused").read_bytes(), content)
+            self.assertEqual(own(trial.exporter)["failures_total"], 1)
+        self.compare(trial, trial.differences(crash_traffic.UNSETTLED), "after all was read again")
+        self.hold(trial)
+
+    def test_one_process_has_the_directory(self):
+        trial = self.trial("first")
+        config = pathlib.Path(self.directory, "second.yaml")
+        config.write_text(json.dumps(crash_traffic.configuration(self.directory, free_port())))
+        command = [BINARY, "run", "--config", config]
+        second = subprocess.run(command, capture_output=True, text=True, timeout=BACK_SECONDS, check=False)
+        self.assertEqual(second.returncode, 1, second.stderr)
+        self.assertIn(str(self.state), second.stderr)
+        self.assertIn("in use", second.stderr)
+        trial.scraper.wait_next()
+        # A killed process leaves no lock behind.
+        trial.end("running")
+        trial.start()
+        trial.wait_back()
+        self.hold(trial)
+
+    def test_the_directory_cannot_be_made(self):
+        self.state.rmdir()
+        self.state.write_text("a file in its place")
+        trial = self.trial("no-directory")
+        trial.writer.start()
+        wait = lambda what, condition: trial.exporter.wait_for(what, condition, BACK_SECONDS)
+        wait("failures", lambda: own(trial.exporter)["failures_total"] >= 2)
+        wait("lines are counted", lambda: sum(_lines(trial).values()) > 500)
+        self.state.unlink()
+        wait("a checkpoint", (self.state / "checkpoint").exists)
+        wait("its size is told", lambda: own(trial.exporter).get("size_bytes", 0) > 0)
+        trial.end("running")
+        trial.start()
+        trial.wait_back()
+        trial.writer.stop()
+        self.compare(trial, trial.differences(crash_traffic.UNSETTLED), "once it was there")
+        self.hold(trial)
+
+
+def _lines(trial):
+    samples = crash_traffic.parse(trial.exporter.metrics())
+    return {key: value for key, value in samples.items() if key.startswith("inference_exporter_lines_total")}
+
+
+def _try(action):
+    try:
+        action()
+    except FileExistsError:
+        return False
+    return True
 
 
 def own(exporter):
