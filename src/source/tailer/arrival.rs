@@ -202,6 +202,12 @@ impl Tailer {
             if self.is_known(identity) || contains(arrivals, identity) {
                 continue;
             }
+            // One whose position is still waiting, as it was rotated away while the first look was going on.
+            if let Some(at) = self.unclaimed.iter().position(|position| position.identity.is_same(identity)) {
+                let start = Start::At(self.unclaimed.swap_remove(at));
+                arrivals.push(Arrival::new(sibling.path, sibling.stat, origin.clone(), start));
+                continue;
+            }
             let is_stranger = self.strangers.contains_key(&identity);
             if is_stranger || !is_rotated || self.original_of(&sibling.path, origin).is_some() {
                 self.note_stranger(identity, now);

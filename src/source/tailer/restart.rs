@@ -155,3 +155,56 @@ fn is_in_place(arrival: &Arrival) -> bool {
 fn is_in(position: &Position, path: &Path) -> bool {
     open_regular(path).is_ok_and(|(handle, stat)| position.is_in(&handle, stat.size).unwrap_or(false))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{Config, Progress, Source, StartAt};
+    use super::super::Cursor;
+    use super::*;
+    use crate::time::Span;
+
+    const START: Timestamp = Timestamp::from_seconds(1000);
+
+    /// Looks, reads all there is, and returns it.
+    fn step(tailer: &mut Tailer, now: Timestamp) -> String {
+        tailer.look(now);
+        let mut read = Vec::new();
+        let mut cursor = Cursor::default();
+        while let Some(file) = tailer.next_file(&mut cursor, now) {
+            let mut space = [0; 1000];
+            if let Progress::Bytes(count) = file.read(&mut space, now).expect("readable") {
+                read.extend_from_slice(&space[..count]);
+                let (offset, delivered) =
+                    (file.position().offset + count as u64, file.taken().1 + count as u64);
+                file.commit(offset, delivered, &space[..count]);
+            }
+        }
+        String::from_utf8(read).expect("text")
+    }
+
+    /// As when it is renamed between the first look's listing and its opening: what is found later has a
+    /// rotated name, and its position is still there.
+    #[test]
+    fn a_position_that_the_first_look_could_not_place_waits_for_a_rotated_name_too() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let elsewhere = tempfile::tempdir_in(&directory).expect("a directory");
+        let at = |name: &str| directory.path().join(name);
+        let config = Config {
+            paths: vec![at("app.log").display().to_string()],
+            exclude: Vec::new(),
+            start_at: StartAt::Beginning,
+            rotate_wait: Span::from_seconds(5),
+        };
+        std::fs::write(at("app.log"), "one\n").expect("written");
+        let mut before = Tailer::new(&config).expect("a tailer");
+        assert_eq!(step(&mut before, START), "one\n");
+
+        std::fs::rename(at("app.log"), elsewhere.path().join("hidden")).expect("renamed");
+        let mut after = Tailer::new(&config).expect("a tailer");
+        after.restore(before.positions().collect(), before.tally().clone());
+        assert_eq!(step(&mut after, START.plus(Span::from_seconds(10))), "");
+        std::fs::write(elsewhere.path().join("hidden"), "one\ntwo\n").expect("written");
+        std::fs::rename(elsewhere.path().join("hidden"), at("app.log.1")).expect("renamed");
+        assert_eq!(step(&mut after, START.plus(Span::from_seconds(20))), "two\n");
+    }
+}
