@@ -4,7 +4,7 @@
 //! must not find its prediction expired only because the predictions were read before the labels.
 
 use super::intake::Wall;
-use super::progress::Mark;
+use super::progress::{Mark, tick};
 use super::saved::{Head, Saved};
 use super::stream::{Reach, Stream, lock};
 use super::{Config, LogTally, State};
@@ -41,6 +41,8 @@ pub struct Live {
 /// Reading again what an earlier process had shown.
 struct CatchUp {
     mark: Mark,
+    /// How often the file system was asked. A file that is renamed meanwhile is found only the next time.
+    looks: u32,
     /// Since when there has been nothing to read.
     idle_since: Option<Timestamp>,
 }
@@ -84,8 +86,14 @@ impl Live {
                 stream.restore(positions, &self.state);
             }
         }
+        for log in shown.iter().flat_map(|mark| &mark.logs) {
+            let mut streams = self.streams.iter_mut();
+            if let Some(stream) = streams.find(|stream| self.config.streams[stream.index()].name == log.log) {
+                stream.read_again(log);
+            }
+        }
         lock(&self.state).can_be_shown = shown.is_none();
-        self.catch_up = shown.map(|mark| CatchUp { mark, idle_since: None });
+        self.catch_up = shown.map(|mark| CatchUp { mark, looks: 0, idle_since: None });
     }
 
     /// What a checkpoint holds beside the monitors, and its number. Until it is on disk and
@@ -148,6 +156,9 @@ impl Live {
             stream.look(&self.state, now);
         }
         self.looked_at = Some(now);
+        if let Some(catch_up) = &mut self.catch_up {
+            catch_up.looks += 1;
+        }
         if !self.settles_when_told {
             self.settle(now);
         }
@@ -197,9 +208,10 @@ impl Live {
 
     /// One batch of the log that is furthest behind, or of one that has waited for long.
     fn read(&mut self, now: Timestamp) -> bool {
-        // A line that has no time was read, at the latest, when it was first shown.
+        // Of a line that is read again and not in the mark, as in a copy, this much is known: it was read,
+        // at the latest, when it was first shown.
         let shown_at = self.catch_up.as_ref().map(|catch_up| catch_up.mark.shown_at);
-        let wall = Wall { now, taken_at: shown_at.map_or(now, |shown_at| now.min(shown_at)) };
+        let wall = Wall { now, taken_at: tick(shown_at.map_or(now, |shown_at| now.min(shown_at))) };
         let Self { streams, passed_over, order, .. } = self;
         order.clear();
         order.extend(0..streams.len());
@@ -214,7 +226,7 @@ impl Live {
     /// Shows the state again once it holds all that was shown before.
     fn show_again(&mut self, read: bool, now: Timestamp) {
         let is_idle = !read && self.is_caught_up();
-        let Some(CatchUp { mark, idle_since }) = &mut self.catch_up else { return };
+        let Some(CatchUp { mark, looks, idle_since }) = &mut self.catch_up else { return };
         let marks = mark.logs.iter().filter_map(|log| {
             let mut streams = self.streams.iter();
             let stream = streams.find(|stream| self.config.streams[stream.index()].name == log.log)?;
@@ -222,13 +234,14 @@ impl Live {
         });
         let is_over = match marks.max().unwrap_or(Reach::Yes) {
             Reach::Yes => true,
-            Reach::AtEnd => is_idle,
+            Reach::AtEnd => is_idle && *looks > 1,
             Reach::NotYet if is_idle => now.since(*idle_since.get_or_insert(now)) >= CATCH_UP_IDLE_MAX,
             Reach::NotYet => false,
         };
         if is_over {
             let settled_to = mark.settled_to;
             self.catch_up = None;
+            self.streams.iter_mut().for_each(Stream::end_reading_again);
             let mut state = lock(&self.state);
             state.expire(settled_to);
             state.can_be_shown = true;

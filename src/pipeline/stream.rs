@@ -1,12 +1,12 @@
 //! Follows the files of one log: bytes → lines → what they change, a batch at a time.
 
 use super::intake::{Clock, Intake, Wall};
-use super::progress::{FileMark, LogMark};
+use super::progress::{FileMark, LogMark, Read, note_read};
 use super::{Config, State, StreamConfig};
 use crate::line::{Buffer, Line};
 use crate::record::Decoder;
 use crate::source::file::FileId;
-use crate::source::identity::Position;
+use crate::source::identity::{Identity, Position};
 use crate::source::tailer::{Cursor, Tailer};
 use crate::source::{self, Progress, Source};
 use crate::time::{Span, Timestamp};
@@ -22,6 +22,10 @@ pub struct Stream {
     cursor: Cursor,
     intake: Intake,
     feeds: HashMap<FileId, Feed>,
+    /// When lines that are read again had been taken in first.
+    read_before: HashMap<Identity, Vec<Read>>,
+    /// Reused: when the lines of a batch were taken in.
+    reads: Vec<Read>,
     /// Whether the last turn found something, so that there may be more.
     behind: bool,
     /// Event time of the newest record; `Timestamp::MIN` before the first.
@@ -44,6 +48,12 @@ pub enum Reach {
 struct Feed {
     buffer: Buffer,
     decoder: Decoder,
+}
+
+/// When lines had been taken in before, and where to note when they are now.
+struct Before<'a> {
+    reads: Option<&'a Vec<Read>>,
+    noted: &'a mut Vec<Read>,
 }
 
 /// The state as whoever has the lock last left it: a panic of ours ends the process before it is shown.
@@ -69,6 +79,8 @@ impl Stream {
             cursor: Cursor::default(),
             intake: Intake::new(config, index),
             feeds: HashMap::new(),
+            read_before: HashMap::new(),
+            reads: Vec::new(),
             behind: true,
             watermark: Timestamp::MIN,
             looked_at: None,
@@ -128,6 +140,16 @@ impl Stream {
         self.tailer.restore(positions, tally.files.clone());
     }
 
+    /// Lines of this mark that come again have the time that they had.
+    pub fn read_again(&mut self, mark: &LogMark) {
+        self.read_before = mark.files.iter().map(|file| (file.file, file.reads.clone())).collect();
+    }
+
+    /// What comes from now on comes for the first time.
+    pub fn end_reading_again(&mut self) {
+        self.read_before.clear();
+    }
+
     /// Where to go on after a restart.
     pub fn positions(&self) -> Vec<Position> {
         self.tailer.positions().collect()
@@ -136,7 +158,7 @@ impl Stream {
     /// Whether the files have been read again as far as a mark says.
     pub fn reach(&self, mark: &LogMark) -> Reach {
         let mut reach = if mark.until_end { Reach::AtEnd } else { Reach::Yes };
-        for FileMark { file: identity, delivered } in &mark.files {
+        for FileMark { file: identity, delivered, .. } in &mark.files {
             match self.tailer.files().find(|file| file.taken().0 == *identity) {
                 Some(file) if file.taken().1 >= *delivered => {}
                 Some(file) if !(file.is_at_end() && file.size() < *delivered) => return Reach::NotYet,
@@ -216,14 +238,15 @@ impl Stream {
                 }
             }
             let mut state = lock(state);
-            let before = feed.buffer.committed().delivered;
-            feed.take_lines(&mut self.intake, config, &mut state, self.index, wall);
+            let delivered_before = feed.buffer.committed().delivered;
+            let before = Before { reads: self.read_before.get(&file.taken().0), noted: &mut self.reads };
+            feed.take_lines(&mut self.intake, config, &mut state, self.index, wall, before);
             let committed = feed.buffer.committed();
             file.commit(committed.offset, committed.delivered, committed.tail);
             let checkpoint = state.checkpoint;
             let tally = &mut state.logs[self.index];
-            tally.bytes += committed.delivered - before;
-            tally.progress.note(file.taken(), checkpoint);
+            tally.bytes += committed.delivered - delivered_before;
+            tally.progress.note(file.taken(), &self.reads, checkpoint);
             self.watermark = tally.last_record;
             if read == Progress::Ended {
                 self.feeds.remove(&id);
@@ -271,12 +294,17 @@ impl Feed {
         state: &mut State,
         index: usize,
         wall: Wall,
+        before: Before<'_>,
     ) {
-        let mut clock = Clock::Wall(wall);
+        before.noted.clear();
         while let Some(line) = self.buffer.next_line() {
             match line {
                 Err(reason) => state.logs[index].reject(reason.into()),
-                Ok(Line { bytes, .. }) => {
+                Ok(Line { bytes, end, .. }) => {
+                    let first = before.reads.and_then(|reads| reads.iter().find(|read| end <= read.end));
+                    let taken_at = first.map_or(wall.taken_at, |read| read.at);
+                    note_read(before.noted, Read { end, at: taken_at });
+                    let mut clock = Clock::Wall(Wall { taken_at, ..wall });
                     if intake.decode(bytes, &mut self.decoder, &mut state.logs[index]) {
                         intake.apply(config, state, &mut clock);
                     }

@@ -107,7 +107,7 @@ impl Tailer {
             let Some(finished) = self.finished.get_mut(&identity) else {
                 continue;
             };
-            finished.seen = place.is_some();
+            finished.missed = if place.is_some() { 0 } else { finished.missed + 1 };
             if let Some((path, stat)) = place {
                 finished.path = path;
                 if !is_matching {

@@ -165,6 +165,15 @@ mod tests {
 
     const START: Timestamp = Timestamp::from_seconds(1000);
 
+    fn config(path: &Path) -> Config {
+        Config {
+            paths: vec![path.display().to_string()],
+            exclude: Vec::new(),
+            start_at: StartAt::Beginning,
+            rotate_wait: Span::from_seconds(5),
+        }
+    }
+
     /// Looks, reads all there is, and returns it.
     fn step(tailer: &mut Tailer, now: Timestamp) -> String {
         tailer.look(now);
@@ -189,22 +198,43 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let elsewhere = tempfile::tempdir_in(&directory).expect("a directory");
         let at = |name: &str| directory.path().join(name);
-        let config = Config {
-            paths: vec![at("app.log").display().to_string()],
-            exclude: Vec::new(),
-            start_at: StartAt::Beginning,
-            rotate_wait: Span::from_seconds(5),
-        };
         std::fs::write(at("app.log"), "one\n").expect("written");
-        let mut before = Tailer::new(&config).expect("a tailer");
+        let mut before = Tailer::new(&config(&at("app.log"))).expect("a tailer");
         assert_eq!(step(&mut before, START), "one\n");
 
         std::fs::rename(at("app.log"), elsewhere.path().join("hidden")).expect("renamed");
-        let mut after = Tailer::new(&config).expect("a tailer");
+        let mut after = Tailer::new(&config(&at("app.log"))).expect("a tailer");
         after.restore(before.positions().collect(), before.tally().clone());
         assert_eq!(step(&mut after, START.plus(Span::from_seconds(10))), "");
         std::fs::write(elsewhere.path().join("hidden"), "one\ntwo\n").expect("written");
         std::fs::rename(elsewhere.path().join("hidden"), at("app.log.1")).expect("renamed");
         assert_eq!(step(&mut after, START.plus(Span::from_seconds(20))), "two\n");
+    }
+
+    /// As when a look falls between the renames of a chain, and finds none of those that change their names.
+    #[test]
+    fn a_file_that_one_look_misses_is_not_read_again() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let elsewhere = tempfile::tempdir_in(&directory).expect("a directory");
+        let at = |name: &str| directory.path().join(name);
+        let hidden = elsewhere.path().join("hidden");
+        let mut tailer = Tailer::new(&config(&at("app.log"))).expect("a tailer");
+        let mut now = START;
+        let mut step = |seconds| {
+            now = now.plus(Span::from_seconds(seconds));
+            step(&mut tailer, now)
+        };
+        std::fs::write(at("app.log"), "one\n").expect("written");
+        assert_eq!(step(0), "one\n");
+        std::fs::rename(at("app.log"), at("app.log.1")).expect("renamed");
+        std::fs::write(at("app.log"), "two\n").expect("written");
+        // Read to its end and let go of.
+        assert_eq!([step(1), step(10), step(10)].concat(), "two\n");
+        std::fs::rename(at("app.log.1"), &hidden).expect("renamed");
+        assert_eq!(step(1), "");
+        std::fs::rename(&hidden, at("app.log.2")).expect("renamed");
+        std::fs::rename(at("app.log"), at("app.log.1")).expect("renamed");
+        std::fs::write(at("app.log"), "three\n").expect("written");
+        assert_eq!([step(1), step(1)].concat(), "three\n");
     }
 }
