@@ -27,6 +27,11 @@ pub const CONTAINER_BYTES_MAX: usize = 128 << 10;
 /// at once.
 pub const PARTIAL_WAIT: Span = Span::from_seconds(60);
 
+/// Steps between two checkpoints whose order a scrape notes: some 15 bytes each.
+pub const STEPS_MAX: usize = 8192;
+/// From so many on, steps in one file that follow each other are noted as one.
+pub const STEPS_MERGED: usize = 1024;
+
 /// Files of one log that are held open at once: a fourth of the usual limit of 1024 for a process.
 pub const OPEN_FILES_MAX: usize = 256;
 /// Files of one log that are followed; more are counted, not read.

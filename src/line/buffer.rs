@@ -115,10 +115,14 @@ impl Buffer {
         self.ended = true;
     }
 
+    /// Where the next byte that is read stands in the file.
+    pub fn read_to(&self) -> u64 {
+        self.splitter.offset() + self.splitter.pending_bytes()
+    }
+
     /// Bytes that were read and that no line given out holds.
     pub fn pending_bytes(&self) -> u64 {
-        let read = self.splitter.offset() + self.splitter.pending_bytes();
-        read.saturating_sub(self.committed().offset)
+        self.read_to().saturating_sub(self.committed().offset)
     }
 
     /// The position to keep.

@@ -296,17 +296,15 @@ impl Monitor {
                 self.version_mut(prediction.version).pending -= 1;
                 self.count_joined(entry, prediction, label);
             }
-            Offer::Late { version } => self.count_label(version, LabelResult::Late),
-            // By no version, though it may be known: whether it is depends on the order in which logs are read,
-            // which after a crash may be another one, and a counter would go back.
-            Offer::Repeated { .. } => self.labels[LabelResult::Duplicate as usize] += 1,
+            Offer::Late { version } => self.count_label(Some(version), LabelResult::Late),
+            Offer::Repeated { version } => self.count_label(version, LabelResult::Duplicate),
             Offer::MetLabel(_) | Offer::MetLateLabel => unreachable!("these answer a prediction"),
         }
     }
 
-    /// Counts what became of a label by its version, where that is still here.
-    fn count_label(&mut self, version: u16, result: LabelResult) {
-        match self.versions[usize::from(version)].as_mut() {
+    /// Counts what became of a label by its version, where that is known and still here.
+    fn count_label(&mut self, version: Option<u16>, result: LabelResult) {
+        match version.and_then(|version| self.versions[usize::from(version)].as_mut()) {
             Some(version) => version.count_label(result),
             None => self.labels[result as usize] += 1,
         }

@@ -4,7 +4,7 @@
 //! must not find its prediction expired only because the predictions were read before the labels.
 
 use super::intake::Wall;
-use super::progress::{Mark, tick};
+use super::progress::{FileMark, Mark, Step};
 use super::saved::{Head, Saved};
 use super::stream::{Reach, Stream, lock};
 use super::{Config, LogTally, State};
@@ -43,6 +43,8 @@ struct CatchUp {
     mark: Mark,
     /// How often the file system was asked. A file that is renamed meanwhile is found only the next time.
     looks: u32,
+    /// Which of its steps is next.
+    next: usize,
     /// Since when there has been nothing to read.
     idle_since: Option<Timestamp>,
 }
@@ -86,14 +88,8 @@ impl Live {
                 stream.restore(positions, &self.state);
             }
         }
-        for log in shown.iter().flat_map(|mark| &mark.logs) {
-            let mut streams = self.streams.iter_mut();
-            if let Some(stream) = streams.find(|stream| self.config.streams[stream.index()].name == log.log) {
-                stream.read_again(log);
-            }
-        }
         lock(&self.state).can_be_shown = shown.is_none();
-        self.catch_up = shown.map(|mark| CatchUp { mark, looks: 0, idle_since: None });
+        self.catch_up = shown.map(|mark| CatchUp { mark, looks: 0, next: 0, idle_since: None });
     }
 
     /// What a checkpoint holds beside the monitors, and its number. Until it is on disk and
@@ -101,8 +97,7 @@ impl Live {
     pub fn head(&self) -> (Head, u64) {
         let positions: Vec<_> = self.streams.iter().map(Stream::positions).collect();
         let mut state = lock(&self.state);
-        let number = state.checkpoint;
-        state.checkpoint += 1;
+        let number = state.progress.begin_checkpoint();
         (state.head(positions), number)
     }
 
@@ -125,23 +120,39 @@ impl Live {
         &self.state
     }
 
+    /// Whether what was shown before a crash is being read again. A checkpoint taken meanwhile would hold some
+    /// of the steps that are to be repeated, and not others.
+    pub fn is_catching_up(&self) -> bool {
+        self.catch_up.is_some()
+    }
+
     /// Lets go of all that has waited longer than it may.
     pub fn settle(&mut self, now: Timestamp) {
-        if self.catch_up.is_some() {
-            // What was let go of between two lines must not be let go of before the first.
-            return;
-        }
+        assert!(
+            !self.is_catching_up(),
+            "what was let go of between two lines is not let go of before the first"
+        );
         for stream in &mut self.streams {
             stream.expire_pieces(&self.state, now);
         }
         let clock = self.clock(now);
-        lock(&self.state).expire(clock);
+        let mut state = lock(&self.state);
+        state.expire(clock);
+        if self.settles_when_told {
+            state.progress.settle(clock, now);
+        }
     }
 
     /// Does what there is to do next, at most one batch. `false` where there was nothing to read.
     pub fn turn(&mut self, now: Timestamp) -> bool {
         if self.looked_at.is_none_or(|before| now.since(before) >= LOOK_INTERVAL || now < before) {
             self.look(now);
+        }
+        if self.may_have_missed_a_file() {
+            return false;
+        }
+        if self.repeat(now) {
+            return true;
         }
         let read = self.read(now);
         if self.catch_up.is_some() {
@@ -208,10 +219,9 @@ impl Live {
 
     /// One batch of the log that is furthest behind, or of one that has waited for long.
     fn read(&mut self, now: Timestamp) -> bool {
-        // Of a line that is read again and not in the mark, as in a copy, this much is known: it was read,
-        // at the latest, when it was first shown.
+        // A line that has no time was read, at the latest, when it was first shown.
         let shown_at = self.catch_up.as_ref().map(|catch_up| catch_up.mark.shown_at);
-        let wall = Wall { now, taken_at: tick(shown_at.map_or(now, |shown_at| now.min(shown_at))) };
+        let wall = Wall { now, taken_at: shown_at.map_or(now, |shown_at| now.min(shown_at)) };
         let Self { streams, passed_over, order, .. } = self;
         order.clear();
         order.extend(0..streams.len());
@@ -223,10 +233,51 @@ impl Live {
         read.is_some()
     }
 
+    /// Whether a file that is to be read again was not found, and only looked for once: it may have been
+    /// renamed while that went on.
+    fn may_have_missed_a_file(&self) -> bool {
+        let Some(CatchUp { mark, looks: ..2, .. }) = &self.catch_up else { return false };
+        self.streams.iter().any(|stream| {
+            let name = &self.config.streams[stream.index()].name;
+            mark.logs.iter().any(|log| log.log == *name && stream.lacks(log))
+        })
+    }
+
+    /// Does again what was done before a crash and shown, in the same order: one step at most. `false` once
+    /// that is over.
+    fn repeat(&mut self, now: Timestamp) -> bool {
+        let Some(CatchUp { mark, next, .. }) = &mut self.catch_up else { return false };
+        let Some(step) = mark.steps.as_ref().and_then(|steps| steps.get(*next)).copied() else {
+            return false;
+        };
+        match step {
+            Step::Settled { to, at } => {
+                self.streams.iter_mut().for_each(|stream| stream.expire_pieces(&self.state, at));
+                let mut state = lock(&self.state);
+                state.expire(to);
+                state.progress.settle(to, at);
+                *next += 1;
+            }
+            Step::Took { log, file, delivered, at } => {
+                let place =
+                    mark.logs.get(log as usize).and_then(|log| Some((log, log.files.get(file as usize)?)));
+                let more = place.is_some_and(|(log, file)| {
+                    let mut streams = self.streams.iter_mut();
+                    let stream = streams.find(|stream| self.config.streams[stream.index()].name == log.log);
+                    let wall = Wall { now, taken_at: at };
+                    let upto = FileMark { delivered, ..*file };
+                    stream.is_some_and(|stream| stream.run_up_to(&self.config, &self.state, wall, upto))
+                });
+                *next += usize::from(!more);
+            }
+        }
+        true
+    }
+
     /// Shows the state again once it holds all that was shown before.
     fn show_again(&mut self, read: bool, now: Timestamp) {
         let is_idle = !read && self.is_caught_up();
-        let Some(CatchUp { mark, looks, idle_since }) = &mut self.catch_up else { return };
+        let Some(CatchUp { mark, idle_since, .. }) = &mut self.catch_up else { return };
         let marks = mark.logs.iter().filter_map(|log| {
             let mut streams = self.streams.iter();
             let stream = streams.find(|stream| self.config.streams[stream.index()].name == log.log)?;
@@ -234,16 +285,16 @@ impl Live {
         });
         let is_over = match marks.max().unwrap_or(Reach::Yes) {
             Reach::Yes => true,
-            Reach::AtEnd => is_idle && *looks > 1,
+            Reach::AtEnd => is_idle,
             Reach::NotYet if is_idle => now.since(*idle_since.get_or_insert(now)) >= CATCH_UP_IDLE_MAX,
             Reach::NotYet => false,
         };
         if is_over {
-            let settled_to = mark.settled_to;
+            // Where the order is known, expiry had its place in it.
+            let settled_to = mark.steps.is_none().then_some(mark.settled_to);
             self.catch_up = None;
-            self.streams.iter_mut().for_each(Stream::end_reading_again);
             let mut state = lock(&self.state);
-            state.expire(settled_to);
+            settled_to.into_iter().for_each(|settled_to| state.expire(settled_to));
             state.can_be_shown = true;
         }
     }

@@ -71,8 +71,6 @@ pub struct LogTally {
     /// How long the log has not been read to its end, as of the last look.
     #[serde(skip)]
     pub lag: Span,
-    #[serde(skip)]
-    progress: Progress,
 }
 
 /// Everything that is known: what `/metrics` is written from.
@@ -86,10 +84,7 @@ pub struct State {
     pub logs: Vec<LogTally>,
     /// How far expiry has come.
     settled_to: Timestamp,
-    /// The number of the next checkpoint.
-    checkpoint: u64,
-    /// Marks made.
-    marks: u64,
+    progress: Progress,
     /// Whether every `paths` has been looked at.
     pub looked_once: bool,
     /// Whether nothing that an earlier process has shown is missing: see `progress`.
@@ -124,7 +119,6 @@ impl LogTally {
             files: source::tally::Tally::default(),
             lag_bytes: 0,
             lag: Span::ZERO,
-            progress: Progress::default(),
         }
     }
 
@@ -163,8 +157,7 @@ impl State {
             secret,
             logs: config.streams.iter().map(LogTally::new).collect(),
             settled_to: Timestamp::MIN,
-            checkpoint: 0,
-            marks: 0,
+            progress: Progress::default(),
             looked_once: false,
             can_be_shown: true,
         };
@@ -214,6 +207,10 @@ impl State {
     /// Goes on with another configuration: models and logs that stay keep what they have, others go.
     fn reconfigure(&mut self, config: &Config) {
         let mut old = std::mem::replace(self, Self::new(config, self.secret));
+        let place_of = |log: &LogTally| self.logs.iter().position(|tally| tally.name == log.name);
+        let places: Vec<_> = old.logs.iter().map(place_of).collect();
+        old.progress.renumber(&places);
+        self.progress = std::mem::take(&mut old.progress);
         for tally in &mut self.logs {
             if let Some(before) = old.logs.iter().position(|before| before.name == tally.name) {
                 tally.carry_over(old.logs.swap_remove(before));
@@ -231,20 +228,18 @@ impl State {
             }
         }
         self.models_folded = old.models_folded;
-        (self.settled_to, self.checkpoint, self.marks) = (old.settled_to, old.checkpoint, old.marks);
+        self.settled_to = old.settled_to;
         (self.looked_once, self.can_be_shown) = (old.looked_once, old.can_be_shown);
     }
 
     /// What a scrape notes before it shows this state.
     pub fn mark(&mut self, now: Timestamp) -> Mark {
-        self.marks += 1;
-        let logs = self.logs.iter().map(|log| log.progress.mark(&log.name)).collect();
-        Mark { sequence: self.marks, shown_at: now, settled_to: self.settled_to, logs }
+        self.progress.mark(self.logs.iter().map(|log| &*log.name), now, self.settled_to)
     }
 
     /// A checkpoint is on disk: a scrape need not note what it holds.
     pub fn note_checkpoint(&mut self, number: u64) {
-        self.logs.iter_mut().for_each(|log| log.progress.forget(number));
+        self.progress.forget(number);
     }
 
     /// Moves every window on to `now`.

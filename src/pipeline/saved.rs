@@ -66,8 +66,7 @@ impl Saved {
             secret,
             logs,
             settled_to: Timestamp::MIN,
-            checkpoint: 0,
-            marks: 0,
+            progress: super::Progress::default(),
             looked_once: false,
             can_be_shown: false,
         };

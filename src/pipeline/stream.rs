@@ -1,12 +1,12 @@
 //! Follows the files of one log: bytes → lines → what they change, a batch at a time.
 
 use super::intake::{Clock, Intake, Wall};
-use super::progress::{FileMark, LogMark, Read, note_read};
+use super::progress::{FileMark, LogMark};
 use super::{Config, State, StreamConfig};
 use crate::line::{Buffer, Line};
 use crate::record::Decoder;
-use crate::source::file::FileId;
-use crate::source::identity::{Identity, Position};
+use crate::source::file::{File, FileId};
+use crate::source::identity::Position;
 use crate::source::tailer::{Cursor, Tailer};
 use crate::source::{self, Progress, Source};
 use crate::time::{Span, Timestamp};
@@ -22,10 +22,12 @@ pub struct Stream {
     cursor: Cursor,
     intake: Intake,
     feeds: HashMap<FileId, Feed>,
-    /// When lines that are read again had been taken in first.
-    read_before: HashMap<Identity, Vec<Read>>,
-    /// Reused: when the lines of a batch were taken in.
-    reads: Vec<Read>,
+    /// Whether a file of a mark is not among those that are followed.
+    pub fn lacks(&self, mark: &LogMark) -> bool {
+        let is_followed = |file: &FileMark| self.tailer.files().any(|followed| followed.taken().0 == file.file);
+        !mark.files.iter().all(is_followed)
+    }
+
     /// Whether the last turn found something, so that there may be more.
     behind: bool,
     /// Event time of the newest record; `Timestamp::MIN` before the first.
@@ -50,10 +52,13 @@ struct Feed {
     decoder: Decoder,
 }
 
-/// When lines had been taken in before, and where to note when they are now.
-struct Before<'a> {
-    reads: Option<&'a Vec<Read>>,
-    noted: &'a mut Vec<Read>,
+/// What one read of a file needs.
+struct Batch<'a> {
+    feeds: &'a mut HashMap<FileId, Feed>,
+    intake: &'a mut Intake,
+    config: &'a Config,
+    state: &'a Mutex<State>,
+    wall: Wall,
 }
 
 /// The state as whoever has the lock last left it: a panic of ours ends the process before it is shown.
@@ -79,8 +84,6 @@ impl Stream {
             cursor: Cursor::default(),
             intake: Intake::new(config, index),
             feeds: HashMap::new(),
-            read_before: HashMap::new(),
-            reads: Vec::new(),
             behind: true,
             watermark: Timestamp::MIN,
             looked_at: None,
@@ -140,16 +143,6 @@ impl Stream {
         self.tailer.restore(positions, tally.files.clone());
     }
 
-    /// Lines of this mark that come again have the time that they had.
-    pub fn read_again(&mut self, mark: &LogMark) {
-        self.read_before = mark.files.iter().map(|file| (file.file, file.reads.clone())).collect();
-    }
-
-    /// What comes from now on comes for the first time.
-    pub fn end_reading_again(&mut self) {
-        self.read_before.clear();
-    }
-
     /// Where to go on after a restart.
     pub fn positions(&self) -> Vec<Position> {
         self.tailer.positions().collect()
@@ -158,7 +151,7 @@ impl Stream {
     /// Whether the files have been read again as far as a mark says.
     pub fn reach(&self, mark: &LogMark) -> Reach {
         let mut reach = if mark.until_end { Reach::AtEnd } else { Reach::Yes };
-        for FileMark { file: identity, delivered, .. } in &mark.files {
+        for FileMark { file: identity, delivered } in &mark.files {
             match self.tailer.files().find(|file| file.taken().0 == *identity) {
                 Some(file) if file.taken().1 >= *delivered => {}
                 Some(file) if !(file.is_at_end() && file.size() < *delivered) => return Reach::NotYet,
@@ -207,53 +200,83 @@ impl Stream {
         self.behind
     }
 
+    /// Reads one batch of the file that a mark names, and nothing behind it. `false` once all of it is taken
+    /// in, or where there is nothing to read.
+    pub fn run_up_to(&mut self, config: &Config, state: &Mutex<State>, wall: Wall, upto: FileMark) -> bool {
+        let FileMark { file: identity, delivered } = upto;
+        let Some(file) = self.tailer.files_mut().find(|file| file.taken().0 == identity) else {
+            return false;
+        };
+        if file.taken().1 >= delivered {
+            return false;
+        }
+        let mut batch = Batch { feeds: &mut self.feeds, intake: &mut self.intake, config, state, wall };
+        let read = batch.read(file, self.index, delivered);
+        self.watermark = self.watermark.max(lock(state).logs[self.index].last_record);
+        read && file.taken().1 < delivered
+    }
+
     fn read_next(&mut self, config: &Config, state: &Mutex<State>, wall: Wall) -> bool {
-        let now = wall.now;
-        let log = &config.streams[self.index];
-        while let Some(file) = self.tailer.next_file(&mut self.cursor, now) {
-            let id = file.id();
-            if !self.feeds.contains_key(&id) {
-                let mut feed = Feed::new(log, file.path(), &file.position());
-                // A line that a container runtime has split may have its other pieces in the file before.
-                if let Some(before) = file.predecessor().and_then(|before| self.feeds.get_mut(&before)) {
-                    feed.buffer.inherit(&mut before.buffer);
-                }
-                self.feeds.insert(id, feed);
+        while let Some(file) = self.tailer.next_file(&mut self.cursor, wall.now) {
+            let mut batch = Batch { feeds: &mut self.feeds, intake: &mut self.intake, config, state, wall };
+            if batch.read(file, self.index, u64::MAX) {
+                self.watermark = lock(state).logs[self.index].last_record;
+                return true;
             }
-            let Some(feed) = self.feeds.get_mut(&id) else { unreachable!("it was made just now") };
-            let read = match file.read(feed.buffer.space(), now) {
-                Ok(read) => read,
-                Err(error) => {
-                    tracing::warn!(log = log.name, %error, "log cannot be read");
-                    continue;
-                }
-            };
-            match read {
-                Progress::Bytes(count) => feed.buffer.filled(count, now),
-                Progress::Truncated => *feed = Feed::new(log, file.path(), &file.position()),
-                Progress::Ended => feed.buffer.finish(),
-                Progress::Idle => {
-                    feed.buffer.rest();
-                    continue;
-                }
-            }
-            let mut state = lock(state);
-            let delivered_before = feed.buffer.committed().delivered;
-            let before = Before { reads: self.read_before.get(&file.taken().0), noted: &mut self.reads };
-            feed.take_lines(&mut self.intake, config, &mut state, self.index, wall, before);
-            let committed = feed.buffer.committed();
-            file.commit(committed.offset, committed.delivered, committed.tail);
-            let checkpoint = state.checkpoint;
-            let tally = &mut state.logs[self.index];
-            tally.bytes += committed.delivered - delivered_before;
-            tally.progress.note(file.taken(), &self.reads, checkpoint);
-            self.watermark = tally.last_record;
-            if read == Progress::Ended {
-                self.feeds.remove(&id);
-            }
-            return true;
         }
         false
+    }
+}
+
+// === impl Batch ===
+
+impl Batch<'_> {
+    /// Reads once from a file, not beyond an offset, and takes in the lines. `false` where there was nothing.
+    fn read(&mut self, file: &mut File, index: usize, limit: u64) -> bool {
+        let Self { feeds, intake, config, state, wall } = self;
+        let (log, now, id) = (&config.streams[index], wall.now, file.id());
+        if !feeds.contains_key(&id) {
+            let mut feed = Feed::new(log, file.path(), &file.position());
+            // A line that a container runtime has split may have its other pieces in the file before.
+            if let Some(before) = file.predecessor().and_then(|before| feeds.get_mut(&before)) {
+                feed.buffer.inherit(&mut before.buffer);
+            }
+            feeds.insert(id, feed);
+        }
+        let Some(feed) = feeds.get_mut(&id) else { unreachable!("it was made just now") };
+        let room = usize::try_from(limit.saturating_sub(feed.buffer.read_to())).unwrap_or(usize::MAX);
+        let space = feed.buffer.space();
+        let room = room.min(space.len());
+        if room == 0 {
+            return false;
+        }
+        let read = match file.read(&mut space[..room], now) {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::warn!(log = log.name, %error, "log cannot be read");
+                return false;
+            }
+        };
+        match read {
+            Progress::Bytes(count) => feed.buffer.filled(count, now),
+            Progress::Truncated => *feed = Feed::new(log, file.path(), &file.position()),
+            Progress::Ended => feed.buffer.finish(),
+            Progress::Idle => {
+                feed.buffer.rest();
+                return false;
+            }
+        }
+        let mut state = lock(state);
+        let before = feed.buffer.committed().delivered;
+        feed.take_lines(intake, config, &mut state, index, *wall);
+        let committed = feed.buffer.committed();
+        file.commit(committed.offset, committed.delivered, committed.tail);
+        state.logs[index].bytes += committed.delivered - before;
+        state.progress.take(index, file.taken(), wall.taken_at);
+        if read == Progress::Ended {
+            feeds.remove(&id);
+        }
+        true
     }
 }
 
@@ -294,17 +317,12 @@ impl Feed {
         state: &mut State,
         index: usize,
         wall: Wall,
-        before: Before<'_>,
     ) {
-        before.noted.clear();
+        let mut clock = Clock::Wall(wall);
         while let Some(line) = self.buffer.next_line() {
             match line {
                 Err(reason) => state.logs[index].reject(reason.into()),
-                Ok(Line { bytes, end, .. }) => {
-                    let first = before.reads.and_then(|reads| reads.iter().find(|read| end <= read.end));
-                    let taken_at = first.map_or(wall.taken_at, |read| read.at);
-                    note_read(before.noted, Read { end, at: taken_at });
-                    let mut clock = Clock::Wall(Wall { taken_at, ..wall });
+                Ok(Line { bytes, .. }) => {
                     if intake.decode(bytes, &mut self.decoder, &mut state.logs[index]) {
                         intake.apply(config, state, &mut clock);
                     }

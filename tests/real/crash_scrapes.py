@@ -131,4 +131,4 @@ def counters_of(exposition):
             _, _, family, kind = line.split()
             if family in KEPT or (not family.startswith(("inference_exporter_", "process_")) and kind in ("counter", "histogram")):
                 families.update([family] if kind == "counter" else [f"{family}_{part}" for part in ("bucket", "count", "sum")])
-    return {key: value for key, value in parse(exposition).items() if key.partition("{")[0] in families and not (key.startswith("inference_label_delay") and 'model="price"' in key)}
+    return {key: value for key, value in parse(exposition).items() if key.partition("{")[0] in families}

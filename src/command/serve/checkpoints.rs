@@ -182,6 +182,10 @@ impl Checkpoints {
     }
 
     fn take(&mut self, live: &mut Live, now: Timestamp) {
+        if live.is_catching_up() {
+            // The last one and what was shown since then stand.
+            return;
+        }
         live.settle(now);
         if self.writing.is_some() {
             return;

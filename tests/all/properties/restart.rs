@@ -1,0 +1,263 @@
+//! Whenever a process is killed, and however often: what is counted in the end is what one that was never stopped
+//! counts, and nothing that was shown is shown lower.
+
+use super::super::golden::exposition;
+use super::super::support::plan;
+use super::traffic::{CONFIG, Event, events};
+use inference_exporter::checkpoint::codec;
+use inference_exporter::family::writer::Format;
+use inference_exporter::join::Secret;
+use inference_exporter::pipeline::State;
+use inference_exporter::pipeline::live::Live;
+use inference_exporter::time::{Span, Timestamp};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::sync::{Arc, Mutex};
+use tempfile::TempDir;
+
+/// What happens next to the logs or to the process.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// So many bytes of both logs are written, wherever that cuts a line.
+    Write(usize),
+    Rotate,
+    Read,
+    Scrape,
+    Checkpoint,
+    Crash,
+}
+
+/// When a process is killed.
+#[derive(Clone, Copy, Debug)]
+enum Death {
+    Never,
+    /// All is read as soon as it is written, and it is killed right a scrape.
+    Shown,
+    /// Whatever was read since the last scrape.
+    Sudden,
+}
+
+/// A process that may be killed, and the disk that outlives it.
+struct Process {
+    directory: TempDir,
+    live: Live,
+    state: Arc<Mutex<State>>,
+    now: Timestamp,
+    checkpoint: Option<Vec<u8>>,
+    shown: Option<Vec<u8>>,
+    /// The counters of the last scrape.
+    seen: BTreeMap<String, f64>,
+    rotations: usize,
+}
+
+impl Process {
+    fn new(start: Timestamp) -> Self {
+        let directory = TempDir::new().expect("a directory");
+        let (live, state) = start_live(&directory);
+        let mut new = Self {
+            directory,
+            live,
+            state,
+            now: start,
+            checkpoint: None,
+            shown: None,
+            seen: BTreeMap::new(),
+            rotations: 0,
+        };
+        new.resume();
+        new.write("predictions", b"\n");
+        new.write("labels", b"\n");
+        // As the program does: what is there at the very first look is known from then on.
+        new.live.look(new.now);
+        new.take_checkpoint();
+        new
+    }
+
+    fn resume(&mut self) {
+        let saved = self.checkpoint.as_deref().map(|bytes| codec::decode(bytes).expect("what was encoded"));
+        let shown = self.shown.as_deref().map(|bytes| codec::decode_mark(bytes).expect("what was encoded"));
+        self.live.resume(saved, shown);
+    }
+
+    fn write(&self, log: &str, bytes: &[u8]) {
+        let path = self.directory.path().join(log);
+        let mut file = OpenOptions::new().create(true).append(true).open(path).expect("a log");
+        file.write_all(bytes).expect("room on the disk");
+    }
+
+    fn rotate(&mut self) {
+        self.rotations += 1;
+        for log in ["predictions", "labels"] {
+            let path = self.directory.path().join(log);
+            if path.exists() {
+                fs::rename(&path, path.with_extension(self.rotations.to_string())).expect("renamed");
+            }
+        }
+    }
+
+    /// Reads all there is.
+    fn read(&mut self) {
+        self.now = self.now.plus(Span::from_millis(250));
+        while self.live.turn(self.now) {}
+    }
+
+    fn scrape(&mut self) {
+        let mut state = self.state.lock().expect("no panic");
+        if !state.can_be_shown {
+            return;
+        }
+        self.shown = Some(codec::encode_mark(&state.mark(self.now)));
+        let counters = counters(&exposition(&state, Format::Text));
+        for (series, before) in &self.seen {
+            let now = counters.get(series).unwrap_or_else(|| panic!("{series} was {before} and is gone"));
+            assert!(now >= before, "{series} went back from {before} to {now}");
+        }
+        self.seen = counters;
+    }
+
+    fn take_checkpoint(&mut self) {
+        if self.live.is_catching_up() {
+            return;
+        }
+        self.live.settle(self.now);
+        let (bytes, number) = codec::encode(&self.live);
+        self.checkpoint = Some(bytes);
+        self.state.lock().expect("no panic").note_checkpoint(number);
+    }
+
+    fn crash(&mut self) {
+        (self.live, self.state) = start_live(&self.directory);
+        self.resume();
+    }
+
+    fn take(&mut self, step: Step, contents: &mut [(&str, &[u8]); 2], death: Death) {
+        match step {
+            Step::Write(count) => {
+                for (log, content) in contents {
+                    let (written, rest) = content.split_at(count.min(content.len()));
+                    *content = rest;
+                    self.write(log, written);
+                }
+                if !matches!(death, Death::Sudden) {
+                    // Of logs that are both behind, either may be read first.
+                    self.read();
+                }
+            }
+            Step::Rotate => self.rotate(),
+            Step::Read => self.read(),
+            Step::Scrape => self.scrape(),
+            Step::Checkpoint => self.take_checkpoint(),
+            Step::Crash => match death {
+                Death::Never => {
+                    self.scrape();
+                    self.read();
+                }
+                Death::Shown => {
+                    self.scrape();
+                    self.crash();
+                    self.read();
+                    assert!(!self.live.is_catching_up(), "all that was shown is still there");
+                }
+                Death::Sudden => self.crash(),
+            },
+        }
+    }
+
+    /// Everything that was ever written, read and settled; sorted, as the order of reading decides that of
+    /// names.
+    fn finish(&mut self) -> Vec<String> {
+        for _ in 0..30 {
+            self.read();
+        }
+        self.take_checkpoint();
+        self.scrape();
+        let state = self.state.lock().expect("no panic");
+        assert!(state.can_be_shown, "it is shown in the end");
+        let exposition = exposition(&state, Format::Text);
+        // How long a file is held that was seen to be rotated, and when the rest of it becomes a line without a
+        // time, begins anew with each process.
+        let by_process = ["inference_exporter_files{", "inference_exporter_last_record_timestamp_seconds{"];
+        let lines = exposition.lines().filter(|line| !by_process.iter().any(|name| line.starts_with(name)));
+        let mut lines: Vec<String> = lines.map(str::to_owned).collect();
+        lines.sort();
+        lines
+    }
+}
+
+fn start_live(directory: &TempDir) -> (Live, Arc<Mutex<State>>) {
+    let root = directory.path().display();
+    let text = CONFIG.replace("paths: [", &format!("start_at: beginning\n    paths: [{root}/"));
+    let config = plan(&text).pipeline;
+    let state = Arc::new(Mutex::new(State::new(&config, Secret::new([1; 16]))));
+    let live = Live::new(config, Arc::clone(&state)).expect("globs");
+    (live, state)
+}
+
+fn counters(exposition: &str) -> BTreeMap<String, f64> {
+    let samples = exposition.lines().filter(|line| !line.starts_with('#'));
+    let samples = samples.filter_map(|line| line.rsplit_once(' '));
+    let is_counter = |series: &str| {
+        let name = series.split('{').next().unwrap_or_default();
+        ["_total", "_bucket", "_count"].iter().any(|end| name.ends_with(end))
+    };
+    samples
+        .filter(|(series, _)| is_counter(series))
+        .map(|(series, value)| (series.to_owned(), value.parse().expect("a number")))
+        .collect()
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => (1..2000usize).prop_map(Step::Write),
+        1 => Just(Step::Rotate),
+        4 => Just(Step::Read),
+        3 => Just(Step::Scrape),
+        2 => Just(Step::Checkpoint),
+        2 => Just(Step::Crash),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+fn run(events: &[Event], steps: &[Step], death: Death) -> Vec<String> {
+    let logs = super::whole(events);
+    let mut contents = [("predictions", &logs[0].1[..]), ("labels", &logs[1].1[..])];
+    let last = events.iter().map(|event| event.time).max().unwrap_or_default();
+    let start = Timestamp::from_nanos(i64::try_from(last).expect("a time") * 1_000_000);
+    let mut process = Process::new(start.plus(Span::from_seconds(1)));
+    for &step in steps {
+        process.take(step, &mut contents, death);
+    }
+    process.take(Step::Write(usize::MAX), &mut contents, death);
+    process.finish()
+}
+
+fn differing<'a>(left: &'a [String], right: &'a [String]) -> Vec<(&'a String, &'a String)> {
+    assert_eq!(left.len(), right.len(), "{left:#?} {right:#?}");
+    left.iter().zip(right).filter(|(left, right)| left != right).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// To the last digit: what was shown is read again in the order in which it was read.
+    #[test]
+    fn killed_after_a_scrape_it_counts_as_if_it_had_never_been(events in events(), steps in steps()) {
+        let (killed, never) = (run(&events, &steps, Death::Shown), run(&events, &steps, Death::Never));
+        prop_assert_eq!(differing(&killed, &never), Vec::<(&String, &String)>::new());
+    }
+
+    /// What nobody has seen may be read in another order of logs, on which it depends whether a second label
+    /// knows its version. What does not depend on it is the same.
+    #[test]
+    fn killed_at_any_time_it_counts_every_line_once(events in events(), steps in steps()) {
+        let of_lines = |lines: Vec<String>| -> Vec<String> {
+            let names = ["exporter_lines", "exporter_bytes", "exporter_rejected", "exporter_rotations", "requests_total", "predictions_total"];
+            lines.into_iter().filter(|line| names.iter().any(|name| line.contains(name))).collect()
+        };
+        let killed = of_lines(run(&events, &steps, Death::Sudden));
+        let never = of_lines(run(&events, &steps, Death::Never));
+        prop_assert_eq!(differing(&killed, &never), Vec::<(&String, &String)>::new());
+    }
+}
