@@ -12,7 +12,11 @@ ARGS ?=
 # One check against the real servers, as in: make test-real ONLY=test_prometheus.TextExposition
 ONLY ?=
 
-.PHONY: help build demo test test-rust test-rules test-dashboards test-real lint bench golden setup-build setup-test
+# Size and seed of the crash tests, as in: make test-crash KILLS=2000 SEED=7
+KILLS ?= 500
+SEED ?=
+
+.PHONY: help build demo test test-rust test-rules test-dashboards test-real test-crash lint bench golden setup-build setup-test
 
 help: ## this list
 	@printf 'inference-exporter: quality of machine learning models as Prometheus metrics\n\n'
@@ -40,6 +44,10 @@ test-dashboards: setup-test ## what Grafana's dashboard linter asks for
 
 test-real: build setup-test ## the release binary against a real Prometheus and a real browser
 	INFERENCE_EXPORTER="$(BINARY)" REAL_OUTPUT="$(TARGET_DIR)/real" python3 tests/real/run.py $(ONLY)
+
+test-crash: build setup-test ## kills the release binary 500 times (KILLS=…) and compares every counter with the truth
+	INFERENCE_EXPORTER="$(BINARY)" REAL_OUTPUT="$(TARGET_DIR)/real" CRASH_KILLS=$(KILLS) CRASH_SEED=$(SEED) \
+		python3 tests/real/run.py test_crash
 
 lint: setup-test ## formatting, clippy, documentation, shell and Python syntax; warnings are errors
 	cargo fmt --check

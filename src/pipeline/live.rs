@@ -41,6 +41,8 @@ pub struct Live {
 /// Reading again what an earlier process had shown.
 struct CatchUp {
     mark: Mark,
+    /// How often the file system was asked. A file that is renamed meanwhile is found only the next time.
+    looks: u32,
     /// Which of its steps is next.
     next: usize,
     /// Since when there has been nothing to read.
@@ -87,7 +89,7 @@ impl Live {
             }
         }
         lock(&self.state).can_be_shown = shown.is_none();
-        self.catch_up = shown.map(|mark| CatchUp { mark, next: 0, idle_since: None });
+        self.catch_up = shown.map(|mark| CatchUp { mark, looks: 0, next: 0, idle_since: None });
     }
 
     /// What a checkpoint holds beside the monitors, and its number. Until it is on disk and
@@ -146,6 +148,9 @@ impl Live {
         if self.looked_at.is_none_or(|before| now.since(before) >= LOOK_INTERVAL || now < before) {
             self.look(now);
         }
+        if self.may_have_missed_a_file() {
+            return false;
+        }
         if self.repeat(now) {
             return true;
         }
@@ -162,6 +167,9 @@ impl Live {
             stream.look(&self.state, now);
         }
         self.looked_at = Some(now);
+        if let Some(catch_up) = &mut self.catch_up {
+            catch_up.looks += 1;
+        }
         if !self.settles_when_told {
             self.settle(now);
         }
@@ -221,6 +229,16 @@ impl Live {
         had_turn.iter().for_each(|&index| passed_over[index] = 0);
         waiting.iter().for_each(|&index| passed_over[index] += 1);
         read.is_some()
+    }
+
+    /// Whether a file that is to be read again was not found, and only looked for once: it may have been
+    /// renamed while that went on.
+    fn may_have_missed_a_file(&self) -> bool {
+        let Some(CatchUp { mark, looks: ..2, .. }) = &self.catch_up else { return false };
+        self.streams.iter().any(|stream| {
+            let name = &self.config.streams[stream.index()].name;
+            mark.logs.iter().any(|log| log.log == *name && stream.lacks(log))
+        })
     }
 
     /// Does again what was done before a crash and shown, in the same order: one step at most. `false` once

@@ -162,6 +162,13 @@ impl Stream {
         reach
     }
 
+    /// Whether a file of a mark is not among those that are followed.
+    pub fn lacks(&self, mark: &LogMark) -> bool {
+        let is_followed =
+            |file: &FileMark| self.tailer.files().any(|followed| followed.taken().0 == file.file);
+        !mark.files.iter().all(is_followed)
+    }
+
     /// Whether the last turn found something, so that there may be more.
     pub fn is_behind(&self) -> bool {
         self.behind

@@ -70,7 +70,9 @@ struct Finished {
     path: PathBuf,
     /// As last seen: what grows beyond it without matching a glob is given up.
     size: u64,
-    seen: bool,
+    /// Looks in a row that did not find it: one that falls into a rotation may find none of the files that
+    /// change their names meanwhile.
+    missed: u32,
 }
 
 /// A copy of what was read.
@@ -286,7 +288,7 @@ impl Tailer {
     }
 
     fn finish(&mut self, number: u64, position: Position, path: &Path, size: u64) {
-        let finished = Finished { number, path: path.to_path_buf(), size, seen: true, position };
+        let finished = Finished { number, path: path.to_path_buf(), size, missed: 0, position };
         self.finished.insert(finished.position.identity, finished);
     }
 
@@ -332,7 +334,7 @@ impl Tailer {
         self.origins
             .retain(|path, origin| Arc::strong_count(path) > 1 || now.since(origin.seen_at) < ORIGIN_WAIT);
         self.problems.retain(|_, problem| problem.seen_at == now);
-        self.finished.retain(|_, finished| finished.seen);
+        self.finished.retain(|_, finished| finished.missed < 2);
         self.strangers.retain(|_, stranger| now.since(stranger.seen_at) < STRANGER_WAIT);
     }
 

@@ -29,7 +29,7 @@ DEADLINE_SECONDS = 60
 POLL_SECONDS = 0.1
 
 
-def wait_until(what, condition, seconds=DEADLINE_SECONDS, explain=lambda: ""):
+def wait_until(what, condition, seconds=DEADLINE_SECONDS, explain=lambda: "", poll=POLL_SECONDS):
     """Polls `condition` until it is true and returns its value; the failure says what was waited for and what was seen."""
     deadline = time.monotonic() + seconds
     seen = None
@@ -42,7 +42,7 @@ def wait_until(what, condition, seconds=DEADLINE_SECONDS, explain=lambda: ""):
             seen = error
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what}\nlast error: {seen}\n{explain()}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(poll)
 
 
 def free_port():
@@ -84,11 +84,12 @@ def lint(exposition):
 class Program:
     """A child process in a group of its own, its output in a file."""
 
-    def __init__(self, name, arguments):
+    def __init__(self, name, arguments, append=False):
+        """`append`: the output follows that of an earlier start."""
         OUTPUT.mkdir(parents=True, exist_ok=True)
         self.name = name
         self.log = OUTPUT / f"{name}.log"
-        with self.log.open("wb") as log:
+        with self.log.open("ab" if append else "wb") as log:
             self.child = subprocess.Popen(
                 [str(argument) for argument in arguments],
                 stdin=subprocess.DEVNULL,
@@ -105,7 +106,7 @@ class Program:
         end = "\n".join(self.output().splitlines()[-30:])
         return f"{self.name} {'still runs' if state is None else f'ended with status {state}'}; the end of {self.log}:\n{end}"
 
-    def wait_for(self, what, condition, seconds=DEADLINE_SECONDS):
+    def wait_for(self, what, condition, seconds=DEADLINE_SECONDS, poll=POLL_SECONDS):
         """Like `wait_until`, but does not wait on a program that has ended."""
 
         def alive_and_true():
@@ -121,7 +122,12 @@ class Program:
                 raise AssertionError(f"{self.name} ended while waiting for: {what}\n{self.explain()}")
             return value
 
-        return wait_until(what, alive_and_true, seconds, self.explain)
+        return wait_until(what, alive_and_true, seconds, self.explain, poll)
+
+    def kill(self):
+        """Ends it as the kernel does when memory is short: at once, wherever it is."""
+        self.child.kill()
+        self.child.wait()
 
     def terminate(self, seconds=15):
         """Asks it to end and returns its exit status; one that does not end in time is a failure."""
@@ -147,10 +153,10 @@ class Program:
 class Exporter(Program):
     """The release binary. `arguments` come before the address; `port` is free unless the configuration holds it."""
 
-    def __init__(self, name, arguments, port):
+    def __init__(self, name, arguments, port, append=False):
         if not BINARY.exists():
             raise AssertionError(f"{BINARY} is missing; build it with: make build")
-        super().__init__(name, [BINARY, *arguments])
+        super().__init__(name, [BINARY, *arguments], append)
         self.address = f"127.0.0.1:{port}"
         self.url = f"http://{self.address}"
 
@@ -169,12 +175,12 @@ class Exporter(Program):
 
 
 class Prometheus(Program):
-    """A real Prometheus on a directory of its own, scraping every second."""
+    """A real Prometheus on a directory of its own, scraping every second unless told otherwise."""
 
-    def __init__(self, name, directory, jobs, rules=()):
+    def __init__(self, name, directory, jobs, rules=(), interval="1s"):
         """`jobs`: job name → address; `rules`: paths of rule files."""
         config = {
-            "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+            "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": "1s"},
             "rule_files": [str(rule) for rule in rules],
             "scrape_configs": [
                 # On Kubernetes the discovery sets `namespace`; here the target does.
@@ -227,6 +233,11 @@ class Prometheus(Program):
         if data["resultType"] == "scalar":
             return [({}, float(data["result"][1]))]
         return [(sample["metric"], float(sample["value"][1])) for sample in data["result"]]
+
+    def samples(self, selector):
+        """The raw samples of a range, as [(labels, [(when, value)])], without interpolation or staleness."""
+        result = self.api("query", query=selector)["result"]
+        return [(one["metric"], [(when, float(value)) for when, value in one["values"]]) for one in result]
 
     def scalar(self, promql):
         """The value of the one series that answers, or None."""

@@ -4,7 +4,7 @@
 //! shown. Invariant: at most one checkpoint is held in memory as bytes.
 
 use crate::checkpoint::codec;
-use crate::checkpoint::seal::Reason;
+use crate::checkpoint::seal::{Reason, SEAL_BYTES};
 use crate::checkpoint::store::Store;
 use crate::command::{Failure, clock};
 use crate::family::own::Saving;
@@ -80,9 +80,11 @@ impl Keeper {
 
     fn load(&self) -> Option<Saved> {
         let refused = match self.store.load() {
-            Ok(payload) => match codec::decode(&payload?) {
+            Ok(None) => return None,
+            Ok(Some(payload)) => match codec::decode(&payload) {
                 Ok(saved) => {
                     tracing::info!("going on from the last checkpoint");
+                    self.saving.size.set(i64::try_from(SEAL_BYTES + payload.len()).unwrap_or(i64::MAX));
                     return Some(saved);
                 }
                 Err(error) => {

@@ -90,7 +90,7 @@ impl Tailer {
             let Some(finished) = self.finished.get_mut(&identity) else {
                 continue;
             };
-            finished.seen = place.is_some();
+            finished.missed = if place.is_some() { 0 } else { finished.missed + 1 };
             if let Some((path, stat)) = place {
                 finished.path = path;
                 if !is_matching && stat.size != finished.size {
@@ -190,6 +190,12 @@ impl Tailer {
         for sibling in self.siblings(origin, now) {
             let identity = sibling.stat.identity;
             if self.is_known(identity) || contains(arrivals, identity) {
+                continue;
+            }
+            // One whose position is still waiting, as it was rotated away while the first look was going on.
+            if let Some(at) = self.unclaimed.iter().position(|position| position.identity.is_same(identity)) {
+                let start = Start::At(self.unclaimed.swap_remove(at));
+                arrivals.push(Arrival::new(sibling.path, sibling.stat, origin.clone(), start));
                 continue;
             }
             let is_stranger = self.strangers.contains_key(&identity);

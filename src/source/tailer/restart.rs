@@ -175,3 +175,86 @@ impl Tailer {
 fn is_in_place(arrival: &Arrival) -> bool {
     !arrival.is_rotated() && matches!(arrival.start, Start::At(_))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{Config, Progress, Source, StartAt};
+    use super::super::Cursor;
+    use super::*;
+    use crate::time::Span;
+
+    const START: Timestamp = Timestamp::from_seconds(1000);
+
+    fn config(path: &Path) -> Config {
+        Config {
+            paths: vec![path.display().to_string()],
+            exclude: Vec::new(),
+            start_at: StartAt::Beginning,
+            rotate_wait: Span::from_seconds(5),
+        }
+    }
+
+    /// Looks, reads all there is, and returns it.
+    fn step(tailer: &mut Tailer, now: Timestamp) -> String {
+        tailer.look(now);
+        let mut read = Vec::new();
+        let mut cursor = Cursor::default();
+        while let Some(file) = tailer.next_file(&mut cursor, now) {
+            let mut space = [0; 1000];
+            if let Progress::Bytes(count) = file.read(&mut space, now).expect("readable") {
+                read.extend_from_slice(&space[..count]);
+                let (offset, delivered) =
+                    (file.position().offset + count as u64, file.taken().1 + count as u64);
+                file.commit(offset, delivered, &space[..count]);
+            }
+        }
+        String::from_utf8(read).expect("text")
+    }
+
+    /// As when it is renamed between the first look's listing and its opening: what is found later has a
+    /// rotated name, and its position is still there.
+    #[test]
+    fn a_position_that_the_first_look_could_not_place_waits_for_a_rotated_name_too() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let elsewhere = tempfile::tempdir_in(&directory).expect("a directory");
+        let at = |name: &str| directory.path().join(name);
+        std::fs::write(at("app.log"), "one\n").expect("written");
+        let mut before = Tailer::new(&config(&at("app.log"))).expect("a tailer");
+        assert_eq!(step(&mut before, START), "one\n");
+
+        std::fs::rename(at("app.log"), elsewhere.path().join("hidden")).expect("renamed");
+        let mut after = Tailer::new(&config(&at("app.log"))).expect("a tailer");
+        after.restore(before.positions().collect(), before.tally().clone());
+        assert_eq!(step(&mut after, START.plus(Span::from_seconds(10))), "");
+        std::fs::write(elsewhere.path().join("hidden"), "one\ntwo\n").expect("written");
+        std::fs::rename(elsewhere.path().join("hidden"), at("app.log.1")).expect("renamed");
+        assert_eq!(step(&mut after, START.plus(Span::from_seconds(20))), "two\n");
+    }
+
+    /// As when a look falls between the renames of a chain, and finds none of those that change their names.
+    #[test]
+    fn a_file_that_one_look_misses_is_not_read_again() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let elsewhere = tempfile::tempdir_in(&directory).expect("a directory");
+        let at = |name: &str| directory.path().join(name);
+        let hidden = elsewhere.path().join("hidden");
+        let mut tailer = Tailer::new(&config(&at("app.log"))).expect("a tailer");
+        let mut now = START;
+        let mut step = |seconds| {
+            now = now.plus(Span::from_seconds(seconds));
+            step(&mut tailer, now)
+        };
+        std::fs::write(at("app.log"), "one\n").expect("written");
+        assert_eq!(step(0), "one\n");
+        std::fs::rename(at("app.log"), at("app.log.1")).expect("renamed");
+        std::fs::write(at("app.log"), "two\n").expect("written");
+        // Read to its end and let go of.
+        assert_eq!([step(1), step(10), step(10)].concat(), "two\n");
+        std::fs::rename(at("app.log.1"), &hidden).expect("renamed");
+        assert_eq!(step(1), "");
+        std::fs::rename(&hidden, at("app.log.2")).expect("renamed");
+        std::fs::rename(at("app.log"), at("app.log.1")).expect("renamed");
+        std::fs::write(at("app.log"), "three\n").expect("written");
+        assert_eq!([step(1), step(1)].concat(), "three\n");
+    }
+}

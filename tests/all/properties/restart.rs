@@ -145,7 +145,14 @@ impl Process {
                     self.read();
                 }
             }
-            Step::Rotate => self.rotate(),
+            Step::Rotate => {
+                if !matches!(death, Death::Sudden) {
+                    // The rest of a rotated file becomes a line some seconds after anyone has seen it rotated.
+                    ["predictions", "labels"].iter().for_each(|log| self.write(log, b"\n"));
+                    self.read();
+                }
+                self.rotate();
+            }
             Step::Read => self.read(),
             Step::Scrape => self.scrape(),
             Step::Checkpoint => self.take_checkpoint(),
