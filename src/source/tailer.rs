@@ -8,6 +8,7 @@
 
 mod arrival;
 mod departure;
+mod empty;
 mod order;
 mod origin;
 mod restart;
@@ -20,6 +21,7 @@ use super::tally::{Rotation, State, Tally};
 use super::{Config, Reason, Source, StartAt};
 use crate::limits::{DIRECTORY_LIST_INTERVAL, FILES_MAX, OPEN_FILES_MAX};
 use crate::time::{Span, Timestamp};
+use empty::Empty;
 use origin::Origin;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -37,6 +39,8 @@ pub struct Tailer {
     finished: HashMap<Identity, Finished>,
     /// Copies of a file that is still followed: their lines are read from the original.
     copies: HashMap<Identity, Copied>,
+    /// Files without a byte, in their place or just rotated.
+    empty: HashMap<Identity, Empty>,
     /// Rotated siblings that are none of our files.
     strangers: HashMap<Identity, Stranger>,
     /// Positions of an earlier run whose file was not found yet.
@@ -121,6 +125,7 @@ impl Tailer {
             files: Vec::new(),
             finished: HashMap::new(),
             copies: HashMap::new(),
+            empty: HashMap::new(),
             strangers: HashMap::new(),
             unclaimed: Vec::new(),
             ranks: HashMap::new(),

@@ -296,3 +296,32 @@ fn scenario_60_every_way_to_rotate_with_every_kind_of_writer() {
         }
     }
 }
+
+#[test]
+fn scenario_38_an_empty_file_is_renamed_before_its_first_line() {
+    for glob in ["app.log", "app.log*"] {
+        for late_first in [true, false] {
+            let logs = Logs::new();
+            let mut reader = logs.reader(glob);
+            logs.write("app.log", "");
+            reader.step();
+            logs.rename("app.log", "app.log.1");
+            logs.write("app.log", "");
+            reader.step();
+            // The writer has not noticed yet.
+            for (name, line) in [("app.log.1", "late\n"), ("app.log", "new\n")]
+                .into_iter()
+                .cycle()
+                .skip(usize::from(!late_first))
+                .take(4)
+            {
+                logs.write(name, line);
+                reader.step();
+            }
+            let mut lines = reader.pause().take();
+            lines.sort();
+            assert_eq!(lines, ["late", "late", "new", "new"], "{glob}, late first: {late_first}");
+            assert_eq!(reader.rotations(Rotation::Rename), 1);
+        }
+    }
+}

@@ -36,6 +36,7 @@ enum Step {
 }
 
 /// What a checkpoint holds, and where the model stood then.
+#[derive(Default)]
 struct Checkpoint {
     positions: Vec<Position>,
     delivered: Vec<String>,
@@ -64,18 +65,11 @@ impl Model {
     fn new(glob: &'static str, mode: Mode, is_wrapped: bool) -> Self {
         let files = Files::new(mode, is_wrapped);
         let config = config(&[files.logs.path(glob)]);
-        let checkpoint = Checkpoint {
-            positions: Vec::new(),
-            delivered: Vec::new(),
-            content: 0,
-            is_followed: false,
-            unsettled: 0,
-        };
         let mut model = Self {
             files,
             config,
             reader: None,
-            checkpoint,
+            checkpoint: Checkpoint::default(),
             delivered: Vec::new(),
             unknowable: HashSet::new(),
             unsettled: 0,

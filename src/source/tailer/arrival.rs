@@ -51,6 +51,8 @@ impl Tailer {
                 };
                 followed.insert(found.stat.identity);
                 arrivals.push(Arrival::new(found.path.clone(), found.stat, origin, start));
+            } else if !is_rotated_name {
+                self.note_empty(found, &origin, now);
             }
         }
         if is_first && self.is_restored {
@@ -61,6 +63,7 @@ impl Tailer {
             let is_vacant = !is_first && at_path(findings, &origin).is_none();
             self.take_siblings(&origin, is_vacant || rotated.contains(&origin), &mut arrivals, now);
         }
+        self.take_filled(&mut arrivals, now);
         self.expire_unclaimed(now);
         let order = Order { ranks: std::mem::take(&mut self.ranks), is_live: !is_first || self.is_restored };
         for arrival in in_reading_order(arrivals, &order) {

@@ -162,7 +162,12 @@ impl Tailer {
     }
 
     /// A file that no glob matches any more, under any name in the directories of the log.
-    fn find_renamed(&mut self, origin: &Path, identity: Identity, now: Timestamp) -> Option<(PathBuf, Stat)> {
+    pub(super) fn find_renamed(
+        &mut self,
+        origin: &Path,
+        identity: Identity,
+        now: Timestamp,
+    ) -> Option<(PathBuf, Stat)> {
         let target = self.target(origin);
         let parents = [Some(origin), target.as_deref()].map(|path| path.and_then(Path::parent));
         let mut directories: Vec<PathBuf> =
