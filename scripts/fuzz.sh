@@ -45,13 +45,14 @@ RUSTFLAGS="${flags[*]}" cargo build --release --locked --manifest-path fuzz/Carg
 for target in "${targets[@]}"; do
   # New inputs go to a corpus that is not committed, and are there for the next run.
   found=$build/corpus/$target
-  artifacts=fuzz/artifacts/$target
+  artifacts=$build/artifacts/$target
   mkdir -p "$found" "$artifacts"
   printf '\n=== fuzz %s for %s s\n' "$target" "$seconds"
   "$build/$host/release/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=4096 \
     -print_final_stats=1 -artifact_prefix="$artifacts/" "$found" "fuzz/corpus/$target" || {
-    printf '\nfuzz: %s failed; once more over that input alone:\n  %s FILE\nwhere FILE is the one named above. A test in the module that it breaks comes first,\nthen the fix, then the file in fuzz/corpus/%s/ under a name that says what it is.\n' \
-      "$target" "$build/$host/release/$target" "$target" >&2
+    printf '\nfuzz: %s failed. Once more over the input named above: %s FILE\n' \
+      "$target" "$build/$host/release/$target" >&2
+    printf 'fuzz/README.md says what to do with it\n' >&2
     exit 1
   }
 done

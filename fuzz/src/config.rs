@@ -7,7 +7,7 @@ use inference_exporter::pipeline::State;
 
 pub(crate) fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let environment = |name: &str| (name.len() % 2 == 0).then(|| name.to_lowercase());
+    let environment = |name: &str| name.len().is_multiple_of(2).then(|| name.to_lowercase());
     match config::parse(text, "fuzz.yaml", &environment) {
         Ok(loaded) => {
             check_problems(&loaded.warnings, text);

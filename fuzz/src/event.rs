@@ -99,8 +99,13 @@ fn check_record([time, took, class, score, id]: [&str; 5]) {
     let mut mapping = Mapping::new(LOG.event.clone(), false);
     let text = |value: &str| serde_json::to_string(value).unwrap_or_else(|error| panic!("{error}"));
     // What is a number may stand without quotes.
-    let bare =
-        |value: &str| if serde_json::from_str::<f64>(value).is_ok() { value.to_owned() } else { text(value) };
+    let bare = |value: &str| {
+        if value == value.trim_ascii() && serde_json::from_str::<f64>(value).is_ok() {
+            value.to_owned()
+        } else {
+            text(value)
+        }
+    };
     for value in [&text as &dyn Fn(&str) -> String, &bare] {
         let line = format!(
             "{{\"id\":{},\"t\":{},\"ms\":{},\"y\":{},\"p\":{},\"v\":{},\"kind\":{}}}",

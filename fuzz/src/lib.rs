@@ -1,7 +1,7 @@
 //! What the fuzz targets do with their bytes.
 //!
 //! Each target is a function of any bytes that panics where a promise is broken; the binaries in
-//! `fuzz_targets/` hand it to libFuzzer, and `tests/corpus.rs` runs it over the committed corpora. What the
+//! `fuzz_targets/` hand it to libFuzzer, and fuzz/tests/corpus.rs runs it over the committed corpora. What the
 //! bytes of each mean is said at the target; README.md says how they are run.
 
 #![forbid(unsafe_code)]
@@ -15,8 +15,11 @@ mod path;
 mod pipeline;
 mod web_config;
 
+/// What a target does with any bytes.
+pub type Run = fn(&[u8]);
+
 /// Every target: its name, which is that of its binary and of its corpus, and what it does.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Run)] = &[
     ("json", decode::json),
     ("logfmt", decode::logfmt),
     ("csv", decode::csv),

@@ -1,17 +1,22 @@
 //! Bytes to lines, under every framing: however reads cut them, and after a restart at any time.
 //!
-//! Three bytes choose the framing, the line limit and the cuts, and how often the content is repeated so
-//! that it outgrows the buffers; the rest is the content.
+//! Three bytes choose the framing, the line limit and the cuts, and whether a part of the content is repeated
+//! so that it outgrows the buffers; the rest is the content.
 
 use crate::Choices;
 use inference_exporter::limits::{BATCH_BYTES_MAX, CONTAINER_BYTES_MAX, POSITION_BYTES};
-use inference_exporter::line::{Buffer, Config, Container, Reject};
+use inference_exporter::line::{Buffer, Committed, Config, Container, Reject};
 use inference_exporter::time::Timestamp;
 
 /// What a line was, where it began and where it ended; or why it was none.
 type Found = Vec<Result<(Vec<u8>, u64, u64), Reject>>;
 
 const LIMITS: [usize; 6] = [16, 1, 64, 300, 5000, 1 << 20];
+
+/// Longer than a line of a container's log can be.
+const LONG_BYTES: usize = CONTAINER_BYTES_MAX + (16 << 10);
+/// Positions of one content that are restarted from.
+const MARKS_MAX: usize = 64;
 
 /// A place to restart at, and how many lines had been given out.
 struct Mark {
@@ -33,7 +38,8 @@ pub(crate) fn run(bytes: &[u8]) {
     ][kind];
     let config = Config { container, line_bytes_max: LIMITS[limit], quoted };
     // Now and then long enough for what needs length: buffers that grow, lines that are too long.
-    let content = if seed >= 240 { rest.repeat((1 << 18) / rest.len().max(1) + 1) } else { rest.to_vec() };
+    let is_long = seed >= 240;
+    let content = if is_long { lengthen(rest) } else { rest.to_vec() };
     let mut choices = Choices(seed as u64);
     let mut marks = Vec::new();
     let whole = read(&config, &content, None, &mut Vec::new());
@@ -44,9 +50,24 @@ pub(crate) fn run(bytes: &[u8]) {
     }
     // What a file of UTF-16 is, its first bytes say, and a buffer that restarts behind them cannot know.
     if !content.starts_with(b"\xFF\xFE") && !content.starts_with(b"\xFE\xFF") {
+        // Each restart reads the rest of the content, which may be long.
+        while is_long && marks.len() > 4 {
+            marks.swap_remove(choices.below(marks.len()));
+        }
         check_restarts(&config, &content, &whole, &marks, &mut choices);
     }
     check_hand_over(&config, &content, &whole, &mut choices);
+}
+
+/// Repeats what stands between two bytes 0x1e, or all of it.
+fn lengthen(bytes: &[u8]) -> Vec<u8> {
+    let parts: Vec<&[u8]> = bytes.splitn(3, |byte| *byte == 0x1e).collect();
+    let (head, repeated, tail) = match parts[..] {
+        [head, repeated, tail] => (head, repeated, tail),
+        _ => (&[][..], bytes, &[][..]),
+    };
+    let count = LONG_BYTES / repeated.len().max(1) + 1;
+    [head, &repeated.repeat(count), tail].concat()
 }
 
 /// Takes all lines of `content`, in reads as large as the buffer offers or as small as `cuts` says, and
@@ -62,13 +83,12 @@ fn read(config: &Config, content: &[u8], mut cuts: Option<&mut Choices>, marks: 
             let before = buffer.committed().offset;
             let taken = take(&mut buffer, &mut found);
             check_position(&buffer, content, read, before);
-            if cuts.is_some() && marks.len() < 64 {
-                let committed = buffer.committed();
-                marks.push(Mark {
-                    offset: committed.offset,
-                    delivered: committed.delivered,
-                    lines: found.len(),
-                });
+            if let Some(cuts) = cuts.as_deref_mut() {
+                let Committed { offset, delivered, .. } = buffer.committed();
+                marks.push(Mark { offset, delivered, lines: found.len() });
+                if marks.len() > MARKS_MAX {
+                    marks.swap_remove(cuts.below(MARKS_MAX));
+                }
             }
             if !taken {
                 break;
@@ -89,7 +109,9 @@ fn read(config: &Config, content: &[u8], mut cuts: Option<&mut Choices>, marks: 
 fn fill(buffer: &mut Buffer, rest: &[u8], cuts: Option<&mut Choices>) -> usize {
     let space = buffer.space();
     assert!(!space.is_empty(), "no room to read into");
-    let most = cuts.map_or(usize::MAX, Choices::read_bytes);
+    // What is long is read in long pieces, or it takes too long.
+    let scale = 1 + rest.len() / 1024;
+    let most = cuts.map_or(usize::MAX, |cuts| cuts.read_bytes() * scale);
     let count = rest.len().min(space.len()).min(most);
     space[..count].copy_from_slice(&rest[..count]);
     buffer.filled(count, Timestamp::default());

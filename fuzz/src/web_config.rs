@@ -1,6 +1,6 @@
 //! The web configuration: any text is one or a list of mistakes, also where the files that it names exist.
 //!
-//! What stands before the first NUL is the file itself; what stands behind it, if anything, is in the files
+//! What stands before the first NUL is the file itself; what stands behind it and the next ones, if any do, is in
 //! `certificate.pem`, `key.pem` and `authority.pem` beside it. `good.pem` and `good.key` are a pair that fits.
 
 use inference_exporter::http::web_config::WebConfig;
@@ -17,7 +17,11 @@ pub(crate) fn run(bytes: &[u8]) {
         path
     };
     for name in ["certificate.pem", "key.pem", "authority.pem"] {
-        write(name, parts.next().unwrap_or_default());
+        match parts.next() {
+            Some(content) => drop(write(name, content)),
+            // Of an earlier input, if it is there.
+            None => drop(std::fs::remove_file(DIRECTORY.path().join(name))),
+        }
     }
     let path = write("web.yaml", text);
     match WebConfig::load(&path) {
