@@ -82,6 +82,9 @@ fn check_class(text: &str, declared: &str) {
             continue;
         };
         assert!(!class.is_empty());
+        if let Some(whole) = whole_number(text).filter(|_| text.trim_ascii() != as_declared) {
+            assert_eq!(class, whole.to_string(), "{text:?}");
+        }
         let again = class::canonical(Value::Text(class), is_declared, &mut second);
         assert_eq!(again, Some(class), "{text:?} is {class:?} at first, with {as_declared:?} declared");
         if text.parse::<f64>().is_ok_and(f64::is_finite) {
@@ -90,6 +93,20 @@ fn check_class(text: &str, declared: &str) {
             assert_eq!(number, again, "{text:?} as a number");
         }
     }
+}
+
+/// The whole number that a text writes plainly or with an exponent, if it is no code such as a postcode.
+fn whole_number(text: &str) -> Option<i64> {
+    let text = text.trim_ascii();
+    let magnitude = text.trim_start_matches(['+', '-']);
+    let is_code = magnitude.starts_with('0') && !["0", "0.0"].contains(&magnitude);
+    let is_plain = magnitude.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e'));
+    if is_code || !is_plain || !magnitude.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
+    // Up to 2^53 a double is the number that was written.
+    let number: f64 = text.parse().ok()?;
+    (number.fract() == 0.0 && number.abs() < 9e15 && magnitude.len() < 20).then_some(number as i64)
 }
 
 fn check_record([time, took, class, score, id]: [&str; 5]) {

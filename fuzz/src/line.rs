@@ -85,7 +85,11 @@ fn read(config: &Config, content: &[u8], mut cuts: Option<&mut Choices>, marks: 
             check_position(&buffer, content, read, before);
             if let Some(cuts) = cuts.as_deref_mut() {
                 let Committed { offset, delivered, .. } = buffer.committed();
-                marks.push(Mark { offset, delivered, lines: found.len() });
+                let is_new =
+                    marks.last().is_none_or(|last| (last.offset, last.delivered) != (offset, delivered));
+                if is_new {
+                    marks.push(Mark { offset, delivered, lines: found.len() });
+                }
                 if marks.len() > MARKS_MAX {
                     marks.swap_remove(cuts.below(MARKS_MAX));
                 }
@@ -154,11 +158,7 @@ fn check_coverage(found: &Found, content: &[u8]) {
 
 /// A buffer that starts at a position gives the lines that were not given out before it.
 fn check_restarts(config: &Config, content: &[u8], whole: &Found, marks: &[Mark], choices: &mut Choices) {
-    let mut tried = None;
     for mark in marks {
-        if tried.replace((mark.offset, mark.delivered)) == Some((mark.offset, mark.delivered)) {
-            continue;
-        }
         let mut buffer = Buffer::new(config);
         buffer.restart(mark.offset, mark.delivered);
         let mut found = Found::new();
