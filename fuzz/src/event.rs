@@ -101,6 +101,12 @@ fn whole_number(text: &str) -> Option<i64> {
     let magnitude = text.trim_start_matches(['+', '-']);
     let is_code = magnitude.starts_with('0') && !["0", "0.0"].contains(&magnitude);
     let is_plain = magnitude.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e'));
+    // As a double, what is far down a fraction would be lost.
+    let has_fraction =
+        magnitude.split_once('.').is_some_and(|(_, fraction)| fraction.bytes().any(|byte| byte != b'0'));
+    if has_fraction {
+        return None;
+    }
     if is_code || !is_plain || !magnitude.starts_with(|first: char| first.is_ascii_digit()) {
         return None;
     }

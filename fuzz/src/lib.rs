@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod checkpoint;
 mod config;
 mod decode;
 mod event;
@@ -30,6 +31,7 @@ pub const TARGETS: &[(&str, Run)] = &[
     ("config", config::run),
     ("web_config", web_config::run),
     ("pipeline", pipeline::run),
+    ("checkpoint", checkpoint::run),
 ];
 
 /// Runs a target by its name.

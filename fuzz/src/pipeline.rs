@@ -28,6 +28,9 @@ const CONFIGS: [&str; 7] = [
     include_str!("pipeline/tight.yaml"),
 ];
 
+/// The configurations, ready to run.
+pub(crate) static PLANS: LazyLock<Vec<Config>> = LazyLock::new(|| CONFIGS.map(plan).into());
+
 /// Gives the bytes of one log in pieces.
 struct Pieces {
     content: Vec<u8>,
@@ -36,11 +39,10 @@ struct Pieces {
 }
 
 pub(crate) fn run(bytes: &[u8]) {
-    static PLANS: LazyLock<Vec<Config>> = LazyLock::new(|| CONFIGS.map(plan).into());
     let Some((choice, rest)) = choose(bytes, PLANS.len()) else { return };
     let Some((seed, rest)) = choose(rest, 256) else { return };
     let config = &PLANS[choice];
-    let contents = split(rest, config.streams.len());
+    let contents = contents(rest, config.streams.len());
     let whole = replay(config, &contents, None);
     let pieces = replay(config, &contents, Some(seed as u64));
     let text = expose(&whole, writer::Format::Text);
@@ -72,7 +74,7 @@ fn plan(text: &str) -> Config {
 }
 
 /// The contents of so many logs; the last takes all that is left.
-fn split(bytes: &[u8], count: usize) -> Vec<&[u8]> {
+pub(crate) fn contents(bytes: &[u8], count: usize) -> Vec<&[u8]> {
     const BETWEEN: &[u8] = b"%%\n";
     let mut rest = bytes;
     let mut contents = Vec::new();
@@ -86,7 +88,7 @@ fn split(bytes: &[u8], count: usize) -> Vec<&[u8]> {
     contents
 }
 
-fn replay(config: &Config, contents: &[&[u8]], seed: Option<u64>) -> State {
+pub(crate) fn replay(config: &Config, contents: &[&[u8]], seed: Option<u64>) -> State {
     let inputs = contents.iter().enumerate().map(|(stream, content)| {
         let source = Pieces { content: content.to_vec(), read: 0, choices: seed.map(Choices) };
         Input { stream, source: Box::new(source) }
@@ -99,7 +101,7 @@ fn replay(config: &Config, contents: &[&[u8]], seed: Option<u64>) -> State {
     state
 }
 
-fn expose(state: &State, format: writer::Format) -> Vec<u8> {
+pub(crate) fn expose(state: &State, format: writer::Format) -> Vec<u8> {
     let mut writer = writer::Writer::new(format, 1 << 14);
     family::write(state, &mut writer);
     writer.finish()
