@@ -11,12 +11,16 @@ BINARY := $(TARGET_DIR)/release/inference-exporter
 ARGS ?=
 # One check against the real servers, as in: make test-real ONLY=test_prometheus.TextExposition
 ONLY ?=
+# One fuzz target and how long, as in: make fuzz TARGET=json SECONDS=600
+TARGET ?=
+SECONDS ?= 60
 
 # Size and seed of the crash tests, as in: make test-crash KILLS=2000 SEED=7
 KILLS ?= 500
 SEED ?=
 
-.PHONY: help build demo test test-rust test-rules test-dashboards test-real test-crash lint bench golden setup-build setup-test
+.PHONY: help build demo test test-rust test-fuzz test-rules test-dashboards test-real test-crash lint bench fuzz golden \
+  setup-build setup-test setup-fuzz
 
 help: ## this list
 	@printf 'inference-exporter: quality of machine learning models as Prometheus metrics\n\n'
@@ -29,10 +33,13 @@ build: setup-build ## the release binary, in target/release/
 demo: setup-build ## three models with live traffic, late labels and a bad release, served on port 9897
 	cargo run --release --locked -- demo $(ARGS)
 
-test: setup-test test-rust test-rules test-dashboards test-real ## everything that proves the tree, real Prometheus and Chromium included
+test: setup-test test-rust test-fuzz test-rules test-dashboards test-real ## everything that proves the tree, real Prometheus and Chromium included
 
 test-rust: setup-test ## the Rust tests alone; promtool checks what they write
 	cargo test --locked
+
+test-fuzz: setup-fuzz ## builds the fuzz targets and runs each over its committed corpus
+	cargo test --locked --manifest-path fuzz/Cargo.toml --target-dir "$(TARGET_DIR)"
 
 test-rules: setup-test ## the alert rules and their unit tests, with promtool
 	promtool check rules alerts/*.rules.yaml
@@ -49,15 +56,20 @@ test-crash: build setup-test ## kills the release binary 500 times (KILLS=…) a
 	INFERENCE_EXPORTER="$(BINARY)" REAL_OUTPUT="$(TARGET_DIR)/real" CRASH_KILLS=$(KILLS) CRASH_SEED=$(SEED) \
 		python3 tests/real/run.py test_crash
 
-lint: setup-test ## formatting, clippy, documentation, shell and Python syntax; warnings are errors
+lint: setup-test setup-fuzz ## formatting, clippy, documentation, shell and Python syntax; warnings are errors
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
+	cargo clippy --locked --manifest-path fuzz/Cargo.toml --target-dir "$(TARGET_DIR)" --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
 	for script in .ci/run scripts/*.sh; do bash -n "$$script"; done
 	python3 -m compileall -q scripts tests/real
 
 bench: setup-build ## the benchmarks (criterion); results in target/criterion/
 	cargo bench --locked
+
+fuzz: setup-fuzz ## looks for bytes that break a promise; TARGET=json SECONDS=600, see fuzz/README.md
+	scripts/fuzz.sh --seconds $(SECONDS) $(TARGET)
 
 golden: setup-test ## rewrites the expected outputs; read the diff before you commit it
 	UPDATE_GOLDEN=1 cargo test --locked
@@ -68,3 +80,6 @@ setup-build: ## what a build needs: cargo and a C compiler
 
 setup-test: ## what the tests need on top: Prometheus, promtool, Chromium, chromedriver
 	@scripts/setup.sh build test
+
+setup-fuzz: ## what the fuzz targets need on top: a C++ compiler
+	@scripts/setup.sh build fuzz

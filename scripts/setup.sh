@@ -2,7 +2,7 @@
 # Finds what building and testing need and installs what is missing with apt-get. It says what it installs and why,
 # installs nothing that is there already, and fails with the command to run where it cannot install.
 #
-# Usage: scripts/setup.sh build|test…
+# Usage: scripts/setup.sh build|test|fuzz…
 set -euo pipefail
 
 # What apt-get is to install: filled by `need`, emptied by `install_missing`.
@@ -108,11 +108,18 @@ setup_test() {
   version_at_least python3 3.9 "$(python3 -c 'import platform; print(platform.python_version())')"
 }
 
-[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|test…"
+setup_fuzz() {
+  need c++ g++ 'libFuzzer is C++'
+  install_missing
+  found c++
+}
+
+[ $# -gt 0 ] || fail "usage: scripts/setup.sh build|test|fuzz…"
 for part in "$@"; do
   case "$part" in
     build) setup_build ;;
     test) setup_test ;;
-    *) fail "no such part: $part; the parts are build and test" ;;
+    fuzz) setup_fuzz ;;
+    *) fail "no such part: $part; the parts are build, test and fuzz" ;;
   esac
 done

@@ -60,7 +60,7 @@ impl WebConfig {
     }
 
     fn read(path: &Path, key: [u8; 16]) -> Result<Self, Vec<Mistake>> {
-        let text = read_file(path).map_err(|error| vec![Mistake::of("", unreadable(path, &error))])?;
+        let text = read_file(path).map_err(|error| vec![Mistake::of("", unreadable(&error))])?;
         let document = Document::parse(&text)?;
         let mut files = vec![path.to_owned()];
         let mut contents = vec![text];
@@ -112,7 +112,7 @@ impl WebConfig {
 /// What speaks to a server that is started with this file; `None` where it speaks no TLS. Blocking.
 pub(super) fn load_client(path: &Path) -> Result<Option<Arc<ClientConfig>>, WebConfigError> {
     let load = || {
-        let text = read_file(path).map_err(|error| vec![Mistake::of("", unreadable(path, &error))])?;
+        let text = read_file(path).map_err(|error| vec![Mistake::of("", unreadable(&error))])?;
         let Some(section) = Document::parse(&text)?.tls else { return Ok(None) };
         let paths = section.paths(path.parent().unwrap_or(Path::new("")));
         let material = read_material(&paths)?;
@@ -133,7 +133,8 @@ fn read_material(paths: &[(&'static str, PathBuf)]) -> Result<Material, Vec<Mist
     let mut mistakes = Mistakes(Vec::new());
     let mut contents = paths.iter().map(|(key, path)| {
         let content = read_file(path);
-        content.map_err(|error| mistakes.add(&format!("{TLS}.{key}"), unreadable(path, &error))).ok()
+        let problem = |error| format!("{} {}", path.display(), unreadable(&error));
+        content.map_err(|error| mistakes.add(&format!("{TLS}.{key}"), problem(error))).ok()
     });
     let (certificate, key) = (contents.next().flatten(), contents.next().flatten());
     let client_ca = contents.next().flatten();
@@ -179,8 +180,9 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> String {
-    format!("{} cannot be read ({error}): check the path and its permissions", path.display())
+/// What is wrong with a file, without its name.
+fn unreadable(error: &io::Error) -> String {
+    format!("cannot be read ({error}): check the path and its permissions")
 }
 
 fn fingerprint(key: [u8; 16], contents: &[Vec<u8>]) -> u128 {

@@ -81,6 +81,7 @@ impl Buffer {
             };
             let range = match piece.content {
                 Ok(range) => range,
+                Err(_) if piece.end <= self.delivered => continue,
                 Err(reject) => break (Content::Reject(reject), piece.offset, piece.end),
             };
             if self.container == Container::None {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::limits::{BUFFER_BYTES_MIN, PARTIAL_WAIT, POSITION_BYTES, QUOTED_BYTES_MAX};
+use crate::limits::{BUFFER_BYTES_MIN, CONTAINER_BYTES_MAX, PARTIAL_WAIT, POSITION_BYTES, QUOTED_BYTES_MAX};
 use crate::time::Timestamp;
 use proptest::prelude::*;
 
@@ -338,6 +338,38 @@ fn a_restart_among_open_pieces_gives_no_line_twice() {
     take(&mut buffer, &mut found);
     let found: Vec<_> = found.into_iter().map(|line| line.expect("whole").0).collect();
     assert_eq!(found, ["0", "x", "ab"]);
+}
+
+/// No runtime writes such a line, so it is refused before it is unwrapped.
+#[test]
+fn a_restart_among_open_pieces_counts_no_endless_line_twice() {
+    let time = "2016-10-06T00:17:09Z";
+    let endless = "x".repeat(CRI.line_bytes_max + CONTAINER_BYTES_MAX + 100);
+    let text = format!("{time} stdout P a\n{endless}\n{time} stdout F b\n");
+    let cut = text.rfind(time).expect("three lines");
+    let mut buffer = Buffer::new(&CRI);
+    let mut found = Vec::new();
+    feed(&mut buffer, &text.as_bytes()[..cut], &mut found);
+    let (offset, delivered) = (buffer.committed().offset, buffer.committed().delivered);
+    assert_eq!((offset, delivered), (0, cut as u64));
+
+    let mut buffer = Buffer::new(&CRI);
+    buffer.restart(offset, delivered);
+    feed(&mut buffer, text.as_bytes(), &mut found);
+    let texts: Vec<_> = found.into_iter().map(|line| line.map(|line| line.0)).collect();
+    assert_eq!(texts, [Err(Reject::TooLong), ok("ab")]);
+}
+
+/// Reads all of `text`, however much room there is, and takes every line.
+fn feed(buffer: &mut Buffer, mut text: &[u8], found: &mut Found) {
+    while !text.is_empty() {
+        let space = buffer.space();
+        let count = text.len().min(space.len());
+        space[..count].copy_from_slice(&text[..count]);
+        buffer.filled(count, Timestamp::default());
+        text = &text[count..];
+        take(buffer, found);
+    }
 }
 
 fn fill(buffer: &mut Buffer, text: &str, now: Timestamp) {

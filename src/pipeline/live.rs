@@ -4,7 +4,7 @@
 //! must not find its prediction expired only because the predictions were read before the labels.
 
 use super::intake::Wall;
-use super::progress::{FileMark, Mark, Step};
+use super::progress::{FileMark, Mark, Progress, Step};
 use super::saved::{Head, Saved};
 use super::stream::{Reach, Stream, lock};
 use super::{Config, LogTally, State, StreamConfig};
@@ -88,7 +88,10 @@ impl Live {
                 stream.restore(positions, &self.state);
             }
         }
-        lock(&self.state).can_be_shown = shown.is_none();
+        let mut state = lock(&self.state);
+        state.progress = Some(Progress::default());
+        state.can_be_shown = shown.is_none();
+        drop(state);
         self.catch_up = shown.map(|mark| CatchUp { mark, looks: 0, next: 0, idle_since: None });
     }
 
@@ -97,7 +100,7 @@ impl Live {
     pub fn head(&self) -> (Head, u64) {
         let positions: Vec<_> = self.streams.iter().map(Stream::positions).collect();
         let mut state = lock(&self.state);
-        let number = state.progress.begin_checkpoint();
+        let number = state.progress.as_mut().map_or(0, Progress::begin_checkpoint);
         (state.head(positions), number)
     }
 
@@ -138,8 +141,8 @@ impl Live {
         let clock = self.clock(now);
         let mut state = lock(&self.state);
         state.expire(clock);
-        if self.settles_when_told {
-            state.progress.settle(clock, now);
+        if let Some(progress) = &mut state.progress {
+            progress.settle(clock, now);
         }
     }
 
@@ -253,7 +256,9 @@ impl Live {
                 self.streams.iter_mut().for_each(|stream| stream.expire_pieces(&self.state, at));
                 let mut state = lock(&self.state);
                 state.expire(to);
-                state.progress.settle(to, at);
+                if let Some(progress) = &mut state.progress {
+                    progress.settle(to, at);
+                }
                 *next += 1;
             }
             Step::Took { log, file, delivered, at } => {

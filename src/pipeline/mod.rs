@@ -84,7 +84,8 @@ pub struct State {
     pub logs: Vec<LogTally>,
     /// How far expiry has come.
     settled_to: Timestamp,
-    progress: Progress,
+    /// Where there are checkpoints.
+    progress: Option<Progress>,
     /// Whether every `paths` has been looked at.
     pub looked_once: bool,
     /// Whether nothing that an earlier process has shown is missing: see `progress`.
@@ -169,7 +170,7 @@ impl State {
             secret,
             logs: config.streams.iter().map(LogTally::new).collect(),
             settled_to: Timestamp::MIN,
-            progress: Progress::default(),
+            progress: None,
             looked_once: false,
             can_be_shown: true,
         };
@@ -221,8 +222,10 @@ impl State {
         let mut old = std::mem::replace(self, Self::new(config, self.secret));
         let place_of = |log: &LogTally| self.logs.iter().position(|tally| tally.name == log.name);
         let places: Vec<_> = old.logs.iter().map(place_of).collect();
-        old.progress.renumber(&places);
-        self.progress = std::mem::take(&mut old.progress);
+        self.progress = old.progress.take();
+        if let Some(progress) = &mut self.progress {
+            progress.renumber(&places);
+        }
         for tally in &mut self.logs {
             if let Some(before) = old.logs.iter().position(|before| before.name == tally.name) {
                 tally.carry_over(old.logs.swap_remove(before));
@@ -245,14 +248,17 @@ impl State {
         (self.looked_once, self.can_be_shown) = (old.looked_once, old.can_be_shown);
     }
 
-    /// What a scrape notes before it shows this state.
-    pub fn mark(&mut self, now: Timestamp) -> Mark {
-        self.progress.mark(self.logs.iter().map(|log| &*log.name), now, self.settled_to)
+    /// What a scrape notes before it shows this state; nothing where there are no checkpoints.
+    pub fn mark(&mut self, now: Timestamp) -> Option<Mark> {
+        let names = self.logs.iter().map(|log| &*log.name);
+        Some(self.progress.as_mut()?.mark(names, now, self.settled_to))
     }
 
     /// A checkpoint is on disk: a scrape need not note what it holds.
     pub fn note_checkpoint(&mut self, number: u64) {
-        self.progress.forget(number);
+        if let Some(progress) = &mut self.progress {
+            progress.forget(number);
+        }
     }
 
     /// Moves every window on to `now`.

@@ -66,7 +66,7 @@ impl Saved {
             secret,
             logs,
             settled_to: Timestamp::MIN,
-            progress: super::Progress::default(),
+            progress: None,
             looked_once: false,
             can_be_shown: false,
         };

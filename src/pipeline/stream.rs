@@ -129,10 +129,15 @@ impl Stream {
 
     /// Drops lines whose rest a container runtime never wrote.
     pub fn expire_pieces(&mut self, state: &Mutex<State>, now: Timestamp) {
-        let expired: usize = self.feeds.values_mut().map(|feed| feed.buffer.expire(now)).sum();
-        if expired > 0 {
-            let tally = &mut lock(state).logs[self.index];
-            (0..expired).for_each(|_| tally.reject(Reject::Container));
+        for file in self.tailer.files_mut() {
+            let Some(feed) = self.feeds.get_mut(&file.id()) else { continue };
+            let expired = feed.buffer.expire(now);
+            if expired > 0 {
+                let committed = feed.buffer.committed();
+                file.commit(committed.offset, committed.delivered, committed.tail);
+                let tally = &mut lock(state).logs[self.index];
+                (0..expired).for_each(|_| tally.reject(Reject::Container));
+            }
         }
     }
 
@@ -281,7 +286,9 @@ impl Batch<'_> {
         let committed = feed.buffer.committed();
         file.commit(committed.offset, committed.delivered, committed.tail);
         state.logs[index].bytes += committed.delivered - before;
-        state.progress.take(index, file.taken(), wall.taken_at);
+        if let Some(progress) = &mut state.progress {
+            progress.take(index, file.taken(), wall.taken_at);
+        }
         if read == Progress::Ended {
             feeds.remove(&id);
         }

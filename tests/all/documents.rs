@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 const TARGET_LABELS: [&str; 7] = ["namespace", "pod", "instance", "job", "container", "service", "cluster"];
 
 /// Directories of the repository whose files are named in documents.
-const DIRECTORIES: [&str; 9] =
-    ["src/", "tests/", "docs/", "alerts/", "dashboards/", "deploy/", "benches/", "scripts/", ".ci/"];
+const DIRECTORIES: [&str; 10] =
+    ["src/", "tests/", "docs/", "alerts/", "dashboards/", "deploy/", "benches/", "fuzz/", "scripts/", ".ci/"];
 
 /// Files that are named and still to be written; one that is must leave this list.
 const AWAITED: &[&str] = &[];

@@ -173,8 +173,9 @@ fn what_should_be_a_hash_is_not_repeated() {
 }
 
 #[test]
-fn a_file_that_is_missing_is_named() {
+fn a_file_that_is_missing_is_named_once() {
     let files = Files::new();
     let error = WebConfig::load(&files.path("none.yml")).unwrap_err().to_string();
-    assert!(error.contains("none.yml cannot be read"), "{error}");
+    assert!(error.contains("none.yml: cannot be read"), "{error}");
+    assert_eq!(error.matches("none.yml").count(), 1, "{error}");
 }

@@ -94,7 +94,7 @@ impl Service for Exporter {
             state.advance(now);
             family::write(&state, &mut writer);
             self.own.note_series(writer.series(), state.folded());
-            self.keeper.as_ref().map(|_| state.mark(now))
+            state.mark(now)
         };
         if let (Some(keeper), Some(mark)) = (&self.keeper, mark) {
             keeper.note(&mark);

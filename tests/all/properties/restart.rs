@@ -109,7 +109,7 @@ impl Process {
         if !state.can_be_shown {
             return;
         }
-        self.shown = Some(codec::encode_mark(&state.mark(self.now)));
+        self.shown = state.mark(self.now).as_ref().map(codec::encode_mark);
         let counters = counters(&exposition(&state, Format::Text));
         for (series, before) in &self.seen {
             let now = counters.get(series).unwrap_or_else(|| panic!("{series} was {before} and is gone"));
