@@ -8,6 +8,8 @@ mod calls;
 mod sidecar;
 // Another configuration while it runs.
 mod reload;
+// What is kept over a restart.
+mod state;
 // What is followed live comes to what a replay of the whole says.
 mod rotation;
 // Asking over TLS.

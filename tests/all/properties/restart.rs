@@ -250,7 +250,7 @@ proptest! {
 
     /// To the last digit: what was shown is read again in the order in which it was read.
     #[test]
-    fn killed_after_a_scrape_it_counts_as_if_it_had_never_been(events in events(), steps in steps()) {
+    fn scenario_74_killed_after_a_scrape_it_counts_as_if_it_had_never_been(events in events(), steps in steps()) {
         let (killed, never) = (run(&events, &steps, Death::Shown, true), run(&events, &steps, Death::Shown, false));
         prop_assert_eq!(differing(&killed, &never), Vec::<(&String, &String)>::new());
     }
@@ -258,7 +258,7 @@ proptest! {
     /// What nobody has seen may be read in another order of logs, on which it depends whether a second label
     /// knows its version. What does not depend on it is the same.
     #[test]
-    fn killed_at_any_time_it_counts_every_line_once(events in events(), steps in steps()) {
+    fn scenario_74_killed_at_any_time_it_counts_every_line_once(events in events(), steps in steps()) {
         let of_lines = |lines: Vec<String>| -> Vec<String> {
             let names = ["exporter_lines", "exporter_bytes", "exporter_rejected", "exporter_rotations", "requests_total", "predictions_total"];
             lines.into_iter().filter(|line| names.iter().any(|name| line.contains(name))).collect()
