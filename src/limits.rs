@@ -31,6 +31,10 @@ pub const PARTIAL_WAIT: Span = Span::from_seconds(60);
 pub const OPEN_FILES_MAX: usize = 256;
 /// Files of one log that are followed; more are counted, not read.
 pub const FILES_MAX: usize = 10_000;
+/// Names of files and directories that are held of one log's directories; more are counted, not looked at.
+pub const ENTRIES_MAX: usize = 5 * FILES_MAX;
+/// Paths of one log that are told apart as unreadable; the rest of them is not told.
+pub const PROBLEMS_MAX: usize = 1000;
 /// Directories below a `**`.
 pub const WALK_DEPTH_MAX: usize = 32;
 /// A directory whose modification time is younger is listed again: file systems stamp in ticks of some
@@ -43,6 +47,14 @@ pub const POSITION_WAIT: Span = Span::from_seconds(3600);
 /// Pause after the first failed read of a file; doubled up to the maximum.
 pub const RETRY_WAIT_MIN: Span = Span::from_millis(250);
 pub const RETRY_WAIT_MAX: Span = Span::from_seconds(30);
+
+/// What may be held of all files of one log together: unterminated lines, and what decodes them. Beyond it
+/// a file that rests is read again from its last whole line once it grows. Room for the rests of thousands
+/// of files at a few KiB each, or for some that hold the longest line that is usual.
+pub const HELD_BYTES_MAX: usize = 8 << 20;
+
+/// Columns of a CSV header; a line of more is no header. Tables of more are matrices and not logs.
+pub const CSV_COLUMNS_MAX: usize = 10_000;
 
 /// Nesting of JSON objects and arrays; deeper is rejected, so that no line costs stack or time.
 pub const JSON_DEPTH_MAX: usize = 128;
@@ -79,6 +91,9 @@ pub const CALIBRATION_BINS: usize = 15;
 
 /// Length of an exemplar's label set allowed by OpenMetrics 1.0, in characters.
 pub const EXEMPLAR_CHARACTERS_MAX: usize = 128;
+
+/// Bytes of a trace id that is kept: as many as the characters allowed can take.
+pub const TRACE_ID_BYTES_MAX: usize = 4 * EXEMPLAR_CHARACTERS_MAX;
 
 pub const WAIT_DEFAULT: Span = Span::from_seconds(24 * 3600);
 pub const SHARED_WAIT_DEFAULT: Span = Span::from_seconds(60);

@@ -6,7 +6,9 @@
 
 use super::identity::{Stat, modified_nanos};
 use super::{Error, Reason, sibling};
-use crate::limits::{DIRECTORY_LIST_INTERVAL, DIRECTORY_SETTLE, FILES_MAX, WALK_DEPTH_MAX};
+use crate::limits::{
+    DIRECTORY_LIST_INTERVAL, DIRECTORY_SETTLE, ENTRIES_MAX, FILES_MAX, PROBLEMS_MAX, WALK_DEPTH_MAX,
+};
 use crate::time::Timestamp;
 use globset::{GlobBuilder, GlobMatcher};
 use std::collections::HashMap;
@@ -46,6 +48,8 @@ pub(super) struct Directory {
     used: bool,
     /// Whether the last look listed it anew.
     pub(super) is_fresh: bool,
+    /// It holds more than is listed.
+    is_cut: bool,
     /// In the order of their names.
     pub(super) entries: Vec<Entry>,
 }
@@ -125,9 +129,17 @@ impl Discovery {
         findings.files.sort_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
         findings.files.dedup_by(|one, other| one.path.as_os_str() == other.path.as_os_str());
         if findings.files.len() > FILES_MAX {
-            let surplus = findings.files.drain(FILES_MAX..).map(|found| (found.path, Reason::TooManyFiles));
-            findings.problems.extend(surplus);
+            // By directory: whoever makes files without end must not make problems without end.
+            let mut full = None;
+            for Found { path, .. } in findings.files.drain(FILES_MAX..) {
+                let directory = path.parent().map(Path::to_path_buf);
+                if directory != full {
+                    findings.problems.extend(directory.clone().map(|path| (path, Reason::TooManyFiles)));
+                    full = directory;
+                }
+            }
         }
+        findings.problems.truncate(PROBLEMS_MAX);
     }
 
     /// The listing of a directory, made in this look if it was not.
@@ -244,12 +256,13 @@ impl Walk<'_> {
 
     fn entries(&mut self, path: &Path, is_wanted: impl Fn(&OsStr) -> bool) -> Vec<(PathBuf, Kind)> {
         match list(self.directories, path, self.now) {
-            Ok(directory) => directory
-                .entries
-                .iter()
-                .filter(|entry| is_wanted(&entry.name))
-                .map(|entry| (path.join(&entry.name), entry.kind))
-                .collect(),
+            Ok(directory) => {
+                if directory.is_cut {
+                    self.findings.problems.push((path.to_path_buf(), Reason::TooManyFiles));
+                }
+                let wanted = directory.entries.iter().filter(|entry| is_wanted(&entry.name));
+                wanted.map(|entry| (path.join(&entry.name), entry.kind)).collect()
+            }
             Err(error) => {
                 if !matches!(error.reason, Reason::Vanished | Reason::NotAFile) {
                     self.findings.problems.push((path.to_path_buf(), error.reason));
@@ -309,14 +322,20 @@ fn list<'a>(
             && now.since(directory.listed_at) < DIRECTORY_LIST_INTERVAL
     });
     if !is_current {
-        let mut entries = Vec::new();
+        let held = directories.iter().filter(|(known, directory)| directory.used && **known != *path);
+        let room = ENTRIES_MAX.saturating_sub(held.map(|(_, directory)| directory.entries.len()).sum());
+        let (mut entries, mut is_cut) = (Vec::new(), false);
         for entry in fs::read_dir(path).map_err(fail)? {
             let entry = entry.map_err(fail)?;
+            if entries.len() == room {
+                is_cut = true;
+                break;
+            }
             let kind = entry.file_type().map_or(Kind::Other, Kind::of);
             entries.push(Entry { inode: entry.ino(), kind, name: entry.file_name() });
         }
         entries.sort_by(|one, other| one.name.cmp(&other.name));
-        let directory = Directory { modified, listed_at: now, used: true, is_fresh: true, entries };
+        let directory = Directory { modified, listed_at: now, used: true, is_fresh: true, is_cut, entries };
         directories.insert(path.to_path_buf(), directory);
     } else if let Some(directory) = directories.get_mut(path) {
         directory.used = true;

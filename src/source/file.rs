@@ -43,6 +43,9 @@ pub struct File {
     quiet_since: Timestamp,
     caught_up: bool,
     ready: bool,
+    /// Whether the next read begins at the commit again, and up to where that gives nothing new.
+    released: bool,
+    reread_to: u64,
     /// Whether the path leads to it, as of the last look.
     reachable: bool,
     retry: Option<Retry>,
@@ -112,6 +115,8 @@ impl File {
             quiet_since: now,
             caught_up: false,
             ready: true,
+            released: false,
+            reread_to: 0,
             reachable: true,
             retry: None,
             truncation: None,
@@ -146,6 +151,11 @@ impl File {
         self.commit.delivered = delivered;
         self.commit.tail.clear();
         self.commit.tail.extend_from_slice(&tail[tail.len().saturating_sub(POSITION_BYTES)..]);
+    }
+
+    /// What was read and is in no line yet was let go: it is given again once the file grows, or is over.
+    pub fn release(&mut self) {
+        (self.released, self.reread_to) = (true, self.reread_to.max(self.trace.offset));
     }
 
     /// Bytes that were written and are in no line given out, as of the last look.
@@ -274,6 +284,7 @@ impl File {
     }
 
     fn try_read(&mut self, space: &mut [u8], now: Timestamp) -> Result<Progress, Error> {
+        let is_over = self.released && self.is_over(now);
         let path = &self.path;
         let handle = match &self.handle {
             Some(handle) => handle,
@@ -287,7 +298,7 @@ impl File {
         };
         let fail = |cause| Error::from_io(path, cause);
         let stat = Stat::of(&handle.metadata().map_err(fail)?);
-        if stat.size == self.trace.offset && self.compared == Some(stat.modified) {
+        if stat.size == self.trace.offset && self.compared == Some(stat.modified) && !is_over {
             return Ok(self.rest(now));
         }
         if !self.trace.is_in(handle, stat.size).map_err(fail)? {
@@ -308,12 +319,18 @@ impl File {
         }
         (self.size, self.modified) = (stat.size, stat.modified);
         self.compared = Some(stat.modified);
+        if self.released && (is_over || stat.size != self.trace.offset) {
+            self.trace = Trace::at(handle, self.commit.offset).map_err(fail)?;
+            self.released = false;
+        }
         let count = handle.read_at(space, self.trace.offset).map_err(fail)?;
         if count == 0 {
             return Ok(self.rest(now));
         }
         self.trace.advance(&space[..count]);
-        self.quiet_since = now;
+        if self.trace.offset > self.reread_to {
+            self.quiet_since = now;
+        }
         Ok(Progress::Bytes(count))
     }
 
@@ -325,6 +342,7 @@ impl File {
         self.compared = None;
         self.caught_up = false;
         self.ready = true;
+        (self.released, self.reread_to) = (false, 0);
     }
 
     /// The end is reached, for now or for good.
@@ -385,7 +403,7 @@ impl Source for File {
         if self.truncation.is_some() || self.is_pausing(now) {
             return Ok(Progress::Idle);
         }
-        if self.handle.is_none() && self.is_over(now) {
+        if self.handle.is_none() && !self.released && self.is_over(now) {
             self.end();
             return Ok(Progress::Ended);
         }
@@ -397,7 +415,8 @@ impl Source for File {
             Err(error) => {
                 self.fail(&error, now);
                 if self.life == Life::Rotated && self.was_quiet(now) {
-                    self.events.abandoned_bytes += self.size.saturating_sub(self.trace.offset);
+                    let read = if self.released { self.commit.offset } else { self.trace.offset };
+                    self.events.abandoned_bytes += self.size.saturating_sub(read);
                     self.end();
                     return Ok(Progress::Ended);
                 }
