@@ -141,6 +141,12 @@ impl Buffer {
         self.unwrap.inherit(&mut before.unwrap);
     }
 
+    /// Whether reading from the commit again would bring back all that is held, at no more cost than the line
+    /// limit.
+    pub fn is_replaceable(&self) -> bool {
+        !self.splitter.is_skipping() && !self.unwrap.is_needed()
+    }
+
     /// Gives memory back while the file is quiet.
     pub fn rest(&mut self) {
         self.splitter.rest();

@@ -2,6 +2,7 @@
 
 use super::intake::{Clock, Intake};
 use super::{Config, State, StreamConfig};
+use crate::limits::HELD_BYTES_MAX;
 use crate::line::{Buffer, Line};
 use crate::record::Decoder;
 use crate::source::file::FileId;
@@ -19,7 +20,11 @@ pub struct Stream {
     tailer: Tailer,
     cursor: Cursor,
     intake: Intake,
+    /// What each file's decoder is a clone of.
+    decoder: Decoder,
     feeds: HashMap<FileId, Feed>,
+    /// Of all feeds together, as last counted.
+    held_bytes: usize,
     /// Whether the last turn found something, so that there may be more.
     behind: bool,
     /// Event time of the newest record; `Timestamp::MIN` before the first.
@@ -33,6 +38,8 @@ pub struct Stream {
 struct Feed {
     buffer: Buffer,
     decoder: Decoder,
+    /// As last counted.
+    held_bytes: usize,
 }
 
 /// The state as whoever has the lock last left it: a panic of ours ends the process before it is shown.
@@ -57,7 +64,9 @@ impl Stream {
             tailer,
             cursor: Cursor::default(),
             intake: Intake::new(config, index),
+            decoder: Decoder::new(&config.streams[index].record),
             feeds: HashMap::new(),
+            held_bytes: 0,
             behind: true,
             watermark: Timestamp::MIN,
             looked_at: None,
@@ -79,7 +88,9 @@ impl Stream {
             self.tailer = tailer;
             self.cursor = Cursor::default();
             self.feeds.clear();
+            self.held_bytes = 0;
         }
+        self.decoder = Decoder::new(&after.record);
         self.index = index;
         self.intake = Intake::new(new, index);
         Ok(())
@@ -148,10 +159,12 @@ impl Stream {
 
     fn read_next(&mut self, config: &Config, state: &Mutex<State>, now: Timestamp) -> bool {
         let log = &config.streams[self.index];
-        while let Some(file) = self.tailer.next_file(&mut self.cursor, now) {
+        loop {
+            let before = self.cursor;
+            let Some(file) = self.tailer.next_file(&mut self.cursor, now) else { return false };
             let id = file.id();
             if !self.feeds.contains_key(&id) {
-                let mut feed = Feed::new(log, file.path(), &file.position());
+                let mut feed = Feed::new(log, &self.decoder, file.path(), &file.position());
                 // A line that a container runtime has split may have its other pieces in the file before.
                 if let Some(before) = file.predecessor().and_then(|before| self.feeds.get_mut(&before)) {
                     feed.buffer.inherit(&mut before.buffer);
@@ -163,15 +176,23 @@ impl Stream {
                 Ok(read) => read,
                 Err(error) => {
                     tracing::warn!(log = log.name, %error, "log cannot be read");
-                    continue;
+                    Progress::Idle
                 }
             };
             match read {
                 Progress::Bytes(count) => feed.buffer.filled(count, now),
-                Progress::Truncated => *feed = Feed::new(log, file.path(), &file.position()),
+                Progress::Truncated => {
+                    feed.replace(Feed::new(log, &self.decoder, file.path(), &file.position()))
+                }
                 Progress::Ended => feed.buffer.finish(),
                 Progress::Idle => {
                     feed.buffer.rest();
+                    feed.decoder.rest();
+                    self.held_bytes = self.held_bytes.saturating_add_signed(feed.count_held());
+                    if self.held_bytes > HELD_BYTES_MAX && feed.buffer.is_replaceable() {
+                        feed.let_go(log, file);
+                        self.held_bytes = self.held_bytes.saturating_add_signed(feed.count_held());
+                    }
                     continue;
                 }
             }
@@ -179,29 +200,68 @@ impl Stream {
             if let Progress::Bytes(count) = read {
                 state.logs[self.index].bytes += count as u64;
             }
-            feed.take_lines(&mut self.intake, config, &mut state, self.index, now);
+            let given = feed.take_lines(&mut self.intake, config, &mut state, self.index, now);
             self.watermark = state.logs[self.index].last_record;
             let committed = feed.buffer.committed();
             file.commit(committed.offset, committed.delivered, committed.tail);
             if read == Progress::Ended {
+                self.held_bytes = self.held_bytes.saturating_sub(feed.held_bytes);
                 self.feeds.remove(&id);
+                return true;
+            }
+            self.held_bytes = self.held_bytes.saturating_add_signed(feed.count_held());
+            if self.held_bytes > HELD_BYTES_MAX && feed.buffer.is_replaceable() {
+                if given {
+                    feed.let_go(log, file);
+                    self.held_bytes = self.held_bytes.saturating_add_signed(feed.count_held());
+                } else {
+                    // It keeps its turn: let go before it has given a line, it would never give one.
+                    self.cursor = before;
+                }
             }
             return true;
         }
-        false
     }
 }
 
 // === impl Feed ===
 
 impl Feed {
-    fn new(log: &StreamConfig, path: &Path, position: &source::identity::Position) -> Self {
-        let mut new = Self { buffer: Buffer::new(&log.line), decoder: Decoder::new(&log.record) };
+    fn new(
+        log: &StreamConfig,
+        decoder: &Decoder,
+        path: &Path,
+        position: &source::identity::Position,
+    ) -> Self {
+        let mut new = Self { buffer: Buffer::new(&log.line), decoder: decoder.clone(), held_bytes: 0 };
         new.buffer.restart(position.offset, position.delivered);
         if position.offset > 0 {
             new.recall_header(log, path);
         }
         new
+    }
+
+    /// Begins anew; what was held still counts as held until it is counted again.
+    fn replace(&mut self, new: Self) {
+        *self = Self { held_bytes: self.held_bytes, ..new };
+    }
+
+    /// Counts what is held, and says by how much it has grown.
+    fn count_held(&mut self) -> isize {
+        let held = size_of::<Self>() + self.buffer.memory_bytes() + self.decoder.heap_bytes();
+        let grown = held as isize - self.held_bytes as isize;
+        self.held_bytes = held;
+        grown
+    }
+
+    /// Lets go of an unterminated line, which the file gives again. The header stays: the file's name may lead
+    /// elsewhere by then.
+    fn let_go(&mut self, log: &StreamConfig, file: &mut source::file::File) {
+        let position = file.position();
+        self.buffer = Buffer::new(&log.line);
+        self.buffer.restart(position.offset, position.delivered);
+        self.decoder.rest();
+        file.release();
     }
 
     /// A file that is entered in its middle still begins with its header.
@@ -222,6 +282,7 @@ impl Feed {
         }
     }
 
+    /// Whether there was any, be it a record or not.
     fn take_lines(
         &mut self,
         intake: &mut Intake,
@@ -229,9 +290,11 @@ impl Feed {
         state: &mut State,
         index: usize,
         now: Timestamp,
-    ) {
+    ) -> bool {
         let mut clock = Clock::Wall { now };
+        let mut given = false;
         while let Some(line) = self.buffer.next_line() {
+            given = true;
             match line {
                 Err(reason) => state.logs[index].reject(reason.into()),
                 Ok(Line { bytes, .. }) => {
@@ -241,5 +304,6 @@ impl Feed {
                 }
             }
         }
+        given
     }
 }
