@@ -101,7 +101,8 @@ pub enum Decoded {
 
 /// Turns the lines of one file into records.
 ///
-/// One per file, because the header of a CSV file is that file's own. A clone knows the same header.
+/// One per file, because the header of a CSV file is that file's own. A clone knows the same header, and
+/// shares a pattern's caches.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     decode: Formats,
@@ -125,6 +126,9 @@ trait Decode: Send {
     fn decode(&mut self, line: &[u8], record: &mut Record) -> Result<Decoded, Reject>;
 
     fn heap_bytes(&self) -> usize;
+
+    /// Gives back scratch.
+    fn rest(&mut self) {}
 }
 
 // === impl Config ===
@@ -227,6 +231,12 @@ impl Decoder {
             record.clear();
         }
         verdict
+    }
+
+    /// Gives back what is reused from line to line; what is known of the file stays.
+    pub fn rest(&mut self) {
+        self.decode.get_mut().rest();
+        self.payloads.rest();
     }
 
     /// Memory held on the heap, in bytes.
