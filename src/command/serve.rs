@@ -40,6 +40,10 @@ pub(super) struct Options {
 /// How often the configuration file is compared with the one that is in force.
 const CONFIG_WATCH_INTERVAL: Duration = Duration::from_secs(2);
 
+/// Renderings, a check of a password, a reload that was asked for and one by itself: as many as go on at once.
+/// Every thread that ever rendered may keep the memory of it.
+pub(super) const BLOCKING_THREADS_MAX: usize = 5;
+
 /// The signals that a sidecar answers.
 struct Signals {
     terminate: Signal,
@@ -51,6 +55,7 @@ struct Signals {
 pub(super) fn serve(options: Options) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
         .thread_name("http")
         .enable_all()
         .build()
