@@ -220,6 +220,11 @@ impl ScoreTally {
         self.top_k.iter().copied().zip(self.top_k_hits.iter().copied())
     }
 
+    /// The most that a tally can hold on the heap: every ranking laid out.
+    pub fn heap_bytes_max(scored: usize, top_k: usize) -> usize {
+        scored * (size_of::<ScoreBins>() + ScoreBins::HEAP_BYTES_MAX) + top_k * size_of::<u64>()
+    }
+
     /// Outcomes with a score for each class, the base of `top_k`.
     pub fn ranked(&self) -> u64 {
         self.ranked

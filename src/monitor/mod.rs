@@ -5,6 +5,7 @@
 //! files or metric names.
 
 pub mod binding;
+pub mod bound;
 pub mod classes;
 mod observe;
 mod outcome;

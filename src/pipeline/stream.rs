@@ -2,7 +2,7 @@
 
 use super::intake::{Clock, Intake};
 use super::{Config, State, StreamConfig};
-use crate::limits::HELD_BYTES_MAX;
+use crate::limits::{BOX_BYTES, HELD_BYTES_MAX};
 use crate::line::{Buffer, Line};
 use crate::record::Decoder;
 use crate::source::file::FileId;
@@ -22,7 +22,7 @@ pub struct Stream {
     intake: Intake,
     /// What each file's decoder is a clone of.
     decoder: Decoder,
-    feeds: HashMap<FileId, Feed>,
+    feeds: HashMap<FileId, Box<Feed>>,
     /// Of all feeds together, as last counted.
     held_bytes: usize,
     /// Whether the last turn found something, so that there may be more.
@@ -50,6 +50,10 @@ pub fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 // === impl Stream ===
 
 impl Stream {
+    /// What is held of every file that has been read, however quiet: its buffer and decoder, without what these
+    /// point to, and its place in a table that may just have doubled.
+    pub const FEED_BYTES: usize = size_of::<Feed>() + BOX_BYTES + 4 * size_of::<(FileId, Box<Feed>)>();
+
     /// The log at a place of the configuration.
     ///
     /// # Errors
@@ -169,7 +173,7 @@ impl Stream {
                 if let Some(before) = file.predecessor().and_then(|before| self.feeds.get_mut(&before)) {
                     feed.buffer.inherit(&mut before.buffer);
                 }
-                self.feeds.insert(id, feed);
+                self.feeds.insert(id, Box::new(feed));
             }
             let Some(feed) = self.feeds.get_mut(&id) else { unreachable!("it was made just now") };
             let read = match file.read(feed.buffer.space(), now) {

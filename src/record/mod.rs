@@ -239,6 +239,19 @@ impl Decoder {
         self.payloads.rest();
     }
 
+    /// What decoding lines of so many bytes takes beside `heap_bytes` of a decoder at rest: a payload as far as
+    /// it is decoded, what the next step makes of it, a string inside; or a key with escapes. They double as they
+    /// grow.
+    pub fn scratch_bytes_max(config: &Config, line_bytes_max: usize) -> usize {
+        let has_payloads = config.fields.iter().any(|field| !field.decode.is_empty());
+        let texts = match config.format {
+            _ if has_payloads => 4,
+            Format::Json => 1,
+            Format::Logfmt | Format::Csv { .. } | Format::Regex { .. } => 0,
+        };
+        line_bytes_max.saturating_mul(2 * texts)
+    }
+
     /// Memory held on the heap, in bytes.
     pub fn heap_bytes(&self) -> usize {
         self.decode.get().heap_bytes() + self.payloads.heap_bytes()
