@@ -13,6 +13,7 @@ use crate::http::listen::{self, Listener};
 use crate::http::server;
 use crate::http::web_config::WebConfig;
 use crate::http::{Limits, Service};
+use crate::limits;
 use crate::pipeline::State;
 use crate::pipeline::live::Live;
 use exporter::Exporter;
@@ -40,10 +41,6 @@ pub(super) struct Options {
 /// How often the configuration file is compared with the one that is in force.
 const CONFIG_WATCH_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Renderings, a check of a password, a reload that was asked for and one by itself: as many as go on at once.
-/// Every thread that ever rendered may keep the memory of it.
-pub(super) const BLOCKING_THREADS_MAX: usize = 5;
-
 /// The signals that a sidecar answers.
 struct Signals {
     terminate: Signal,
@@ -55,7 +52,7 @@ struct Signals {
 pub(super) fn serve(options: Options) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
-        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .max_blocking_threads(limits::BLOCKING_THREADS_MAX)
         .thread_name("http")
         .enable_all()
         .build()
@@ -101,7 +98,7 @@ async fn run(
     let Signals { mut terminate, mut interrupt, hangup } = signals;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let service: Arc<dyn Service> = exporter.clone();
-    let mut http = tokio::spawn(server::serve(listener, service, web, Limits::default(), async {
+    let mut http = tokio::spawn(server::serve(listener, service, web, http_limits(), async {
         // The other end is dropped only when this function returns, which stops the server too.
         stopped.await.ok();
     }));
@@ -126,6 +123,17 @@ async fn run(
     }
     drop(stop);
     http.await.map_err(|_| broken("the server"))
+}
+
+/// The bounds that `check` reckons with.
+fn http_limits() -> Limits {
+    Limits {
+        connections_max: limits::CONNECTIONS_MAX,
+        header_bytes_max: limits::HEADER_BYTES_MAX,
+        renders_max: limits::RENDERS_MAX,
+        responses_max: limits::RESPONSES_MAX,
+        ..Limits::default()
+    }
 }
 
 fn broken(what: &str) -> Failure {

@@ -6,6 +6,8 @@ mod process;
 mod calls;
 // The sidecar: signals, reload, shutdown, its own log.
 mod sidecar;
+// Memory under hostile input, against what `check` says.
+mod bounds;
 // What is followed live comes to what a replay of the whole says.
 mod rotation;
 // Asking over TLS.
