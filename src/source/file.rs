@@ -284,7 +284,7 @@ impl File {
     }
 
     fn try_read(&mut self, space: &mut [u8], now: Timestamp) -> Result<Progress, Error> {
-        let is_over = self.released && self.is_over(now);
+        let is_over = self.released && self.life == Life::Rotated && self.was_quiet(now);
         let path = &self.path;
         let handle = match &self.handle {
             Some(handle) => handle,
@@ -321,7 +321,7 @@ impl File {
         self.compared = Some(stat.modified);
         if self.released && (is_over || stat.size != self.trace.offset) {
             self.trace = Trace::at(handle, self.commit.offset).map_err(fail)?;
-            self.released = false;
+            (self.released, self.caught_up, self.ready) = (false, false, true);
         }
         let count = handle.read_at(space, self.trace.offset).map_err(fail)?;
         if count == 0 {
@@ -472,6 +472,33 @@ mod tests {
         assert!(matches!(file.read(&mut [0; 10], now), Ok(Progress::Ended)));
         assert_eq!(file.take_events().abandoned_bytes, 7);
         assert!(matches!(file.read(&mut [0; 10], now), Ok(Progress::Ended)));
+    }
+
+    #[test]
+    fn what_was_let_go_is_read_again_when_it_grows_and_when_it_is_over_and_not_before() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("app.log");
+        std::fs::write(&path, "no end").expect("written");
+        let now = Timestamp::from_seconds(1000);
+        let mut file = follow(&path, now);
+        let mut space = [0; 4];
+        let mut read = |file: &mut File, now| file.read(&mut space, now).expect("readable");
+        assert_eq!([read(&mut file, now), read(&mut file, now)], [Progress::Bytes(4), Progress::Bytes(2)]);
+        assert_eq!(read(&mut file, now), Progress::Idle);
+        file.release();
+        assert_eq!(read(&mut file, now), Progress::Idle);
+        std::fs::write(&path, "no end yet").expect("written");
+        let again = [read(&mut file, now), read(&mut file, now), read(&mut file, now)];
+        assert_eq!(again, [Progress::Bytes(4), Progress::Bytes(4), Progress::Bytes(2)]);
+        assert_eq!(read(&mut file, now), Progress::Idle);
+        file.release();
+        file.depart(now);
+        // Its first turn after it has left comes late: it is over already.
+        let over = now.plus(Span::from_seconds(6));
+        let again = [read(&mut file, over), read(&mut file, over), read(&mut file, over)];
+        assert_eq!(again, [Progress::Bytes(4), Progress::Bytes(4), Progress::Bytes(2)]);
+        assert_eq!(read(&mut file, over), Progress::Ended);
+        assert_eq!(file.take_events().abandoned_bytes, 0);
     }
 
     #[test]
