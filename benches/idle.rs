@@ -4,7 +4,12 @@
 //! criterion bench would measure how long a look takes; what is promised is the share of a core, and the time
 //! from a write to a scrape that shows it. Ends with 1 where either is not kept.
 
-#![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a program that measures in real time")]
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a program that measures in real time"
+)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -192,10 +192,8 @@ impl Stream {
                 Progress::Idle => {
                     feed.buffer.rest();
                     feed.decoder.rest();
-                    self.held_bytes = self.held_bytes.saturating_add_signed(feed.count_held());
-                    if self.held_bytes > HELD_BYTES_MAX && feed.buffer.is_replaceable() {
-                        feed.let_go(log, file);
-                        self.held_bytes = self.held_bytes.saturating_add_signed(feed.count_held());
+                    if feed.count_held(&mut self.held_bytes) {
+                        feed.let_go(log, file, &mut self.held_bytes);
                     }
                     continue;
                 }
@@ -213,11 +211,9 @@ impl Stream {
                 self.feeds.remove(&id);
                 return true;
             }
-            self.held_bytes = self.held_bytes.saturating_add_signed(feed.count_held());
-            if self.held_bytes > HELD_BYTES_MAX && feed.buffer.is_replaceable() {
+            if feed.count_held(&mut self.held_bytes) {
                 if given {
-                    feed.let_go(log, file);
-                    self.held_bytes = self.held_bytes.saturating_add_signed(feed.count_held());
+                    feed.let_go(log, file, &mut self.held_bytes);
                 } else {
                     // It keeps its turn: let go before it has given a line, it would never give one.
                     self.cursor = before;
@@ -250,21 +246,22 @@ impl Feed {
         *self = Self { held_bytes: self.held_bytes, ..new };
     }
 
-    /// Counts what is held, and says by how much it has grown.
-    fn count_held(&mut self) -> isize {
+    /// Counts what is held into the total of all feeds. Whether that is too much, and this one can be let go.
+    fn count_held(&mut self, total: &mut usize) -> bool {
         let held = size_of::<Self>() + self.buffer.memory_bytes() + self.decoder.heap_bytes();
-        let grown = held as isize - self.held_bytes as isize;
+        *total = total.saturating_sub(self.held_bytes) + held;
         self.held_bytes = held;
-        grown
+        *total > HELD_BYTES_MAX && self.buffer.is_replaceable()
     }
 
     /// Lets go of an unterminated line, which the file gives again. The header stays: the file's name may lead
     /// elsewhere by then.
-    fn let_go(&mut self, log: &StreamConfig, file: &mut source::file::File) {
+    fn let_go(&mut self, log: &StreamConfig, file: &mut source::file::File, total: &mut usize) {
         let position = file.position();
         self.buffer = Buffer::new(&log.line);
         self.buffer.restart(position.offset, position.delivered);
         self.decoder.rest();
+        self.count_held(total);
         file.release();
     }
 
