@@ -8,6 +8,8 @@ mod calls;
 mod sidecar;
 // Memory under hostile input, against what `check` says.
 mod bounds;
+// Files in which nothing happens.
+mod idle;
 // What is followed live comes to what a replay of the whole says.
 mod rotation;
 // Asking over TLS.
