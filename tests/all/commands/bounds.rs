@@ -1,6 +1,8 @@
 //! Whatever is written into the logs and whoever asks, the process stays under what `check` says of its
 //! configuration, goes on answering, and every line is counted.
 
+#![allow(clippy::disallowed_methods, reason = "a process that runs in real time takes lines of today")]
+
 use super::process::{Exporter, append, await_that, call, value, write};
 use socket2::{Domain, Socket, Type};
 use std::fmt::Write as _;
@@ -167,7 +169,7 @@ fn long(number: usize) -> String {
 /// One line, each of whose values is as long as may be kept. Its time is within the last windows. `few` values
 /// fill what the limits let in, each with each; of more, every line has its own.
 fn prediction(number: usize, few: Option<usize>) -> String {
-    let at = seconds() - (number % if number % 4 == 0 { 290 } else { 40 }) as f64;
+    let at = seconds() - (number % if number.is_multiple_of(4) { 290 } else { 40 }) as f64;
     let of = |place: usize| long(few.map_or(number, |few| number / place % few));
     format!(
         "{{\"id\": \"id-{number}\", \"t\": {at:.3}, \"v\": \"{}\", \"p\": \"{}\", \"s\": \"{}\", \"l\": {number}, \
