@@ -34,8 +34,14 @@ pub const STEPS_MERGED: usize = 1024;
 
 /// Files of one log that are held open at once: a fourth of the usual limit of 1024 for a process.
 pub const OPEN_FILES_MAX: usize = 256;
-/// Files of one log that are followed; more are counted, not read.
-pub const FILES_MAX: usize = 10_000;
+/// Files of one log that are followed; more are counted, not read. All rotated logs of the pods that one node
+/// may run are fewer.
+pub const FILES_MAX: usize = 4000;
+/// What is held of one log's directories, each name with what is known of it: 20,000 of usual length. Of more,
+/// those that are not held are counted, not looked at.
+pub const LISTED_BYTES_MAX: usize = 2 << 20;
+/// Paths of one log that are told apart as unreadable; the rest of them is not told.
+pub const PROBLEMS_MAX: usize = 1000;
 /// Directories below a `**`.
 pub const WALK_DEPTH_MAX: usize = 32;
 /// A directory whose modification time is younger is listed again: file systems stamp in ticks of some
@@ -49,6 +55,14 @@ pub const POSITION_WAIT: Span = Span::from_seconds(3600);
 pub const RETRY_WAIT_MIN: Span = Span::from_millis(250);
 pub const RETRY_WAIT_MAX: Span = Span::from_seconds(30);
 
+/// What may be held of all files of one log together: unterminated lines, and what decodes them. Beyond it
+/// a file that rests is read again from its last whole line once it grows. Room for the rests of thousands
+/// of files at a few KiB each, or for some that hold the longest line that is usual.
+pub const HELD_BYTES_MAX: usize = 4 << 20;
+
+/// Columns of a CSV header; a line of more is no header. Tables of more are matrices and not logs.
+pub const CSV_COLUMNS_MAX: usize = 10_000;
+
 /// Nesting of JSON objects and arrays; deeper is rejected, so that no line costs stack or time.
 pub const JSON_DEPTH_MAX: usize = 128;
 
@@ -61,6 +75,25 @@ pub const BATCH_SLOTS_MAX: usize = 1 << 22;
 /// Models, those of the configuration included, up to which `"*"` makes new ones; more become `__other__`.
 /// Whoever can write a name into a log could otherwise make any number of series.
 pub const MODELS_MAX: usize = 100;
+
+/// What an allocator takes for itself of a small allocation: a header, and rounding up to 16 bytes.
+pub const BOX_BYTES: usize = 24;
+
+/// What matching `failed` may keep of what it has matched; a regular expression that would like more is
+/// matched more slowly.
+pub const PATTERN_CACHE_BYTES: usize = 64 << 10;
+/// The same of a log's `pattern`, of which there are fewer: the regex crate's own default.
+pub const LOG_PATTERN_CACHE_BYTES: usize = 2 << 20;
+
+/// Connections at a time, bytes of a request's head, pages in the making and pages held for their clients, as
+/// `http` has them.
+pub const CONNECTIONS_MAX: usize = 64;
+pub const HEADER_BYTES_MAX: usize = 16 << 10;
+pub const RENDERS_MAX: usize = 2;
+pub const RESPONSES_MAX: usize = 4;
+/// Threads for renderings, a password's check and reloads. Every thread that ever rendered may keep the memory
+/// of it.
+pub const BLOCKING_THREADS_MAX: usize = 4;
 
 /// The value every label takes once its limit is reached.
 pub const OTHER: &str = "__other__";
@@ -84,6 +117,9 @@ pub const CALIBRATION_BINS: usize = 15;
 
 /// Length of an exemplar's label set allowed by OpenMetrics 1.0, in characters.
 pub const EXEMPLAR_CHARACTERS_MAX: usize = 128;
+
+/// Bytes of a trace id that is kept: as many as the characters allowed can take.
+pub const TRACE_ID_BYTES_MAX: usize = 4 * EXEMPLAR_CHARACTERS_MAX;
 
 pub const WAIT_DEFAULT: Span = Span::from_seconds(24 * 3600);
 pub const SHARED_WAIT_DEFAULT: Span = Span::from_seconds(60);

@@ -12,7 +12,7 @@ mod saved;
 use std::ops::Range;
 
 use crate::accumulator::Accumulator;
-use crate::limits::WINDOW_SLOTS;
+use crate::limits::{BOX_BYTES, WINDOW_SLOTS};
 use crate::time::{Span, Timestamp};
 
 /// The full slots and the one that is being filled.
@@ -282,6 +282,14 @@ impl<A: Accumulator> Windows<A> {
             && self.rings.iter().all(|ring| pattern.fits(&ring.empty))
             && self.all.is_some() == all
             && self.all.iter().all(|all| pattern.fits(all))
+    }
+
+    /// The most that windows over `spans` can hold of states with so many heap bytes each.
+    pub fn heap_bytes_max(spans: usize, all: bool, state_heap_bytes: usize) -> usize {
+        let boxed = size_of::<A>() + state_heap_bytes + BOX_BYTES;
+        // Every slot, their merge, and the pattern, which lies in the ring itself.
+        let ring = size_of::<Ring<A>>() + state_heap_bytes + (SLOTS + 1) * boxed;
+        spans * ring + usize::from(all) * boxed
     }
 
     /// Heap bytes held, by capacity.

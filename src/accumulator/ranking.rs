@@ -85,6 +85,9 @@ impl Edges {
 // === impl ScoreBins ===
 
 impl ScoreBins {
+    /// All bins laid out. Sparse ones never take as much, also while they become dense.
+    pub const HEAP_BYTES_MAX: usize = SCORE_BINS * size_of::<[u64; 2]>();
+
     /// The bins that hold anything, by ascending score.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Bin> + '_ {
         let dense = self.dense.iter().enumerate().map(|(index, &[negatives, positives])| Bin {

@@ -235,6 +235,11 @@ impl ScoreTally {
     pub fn top_k(&self) -> impl Iterator<Item = (u32, TopK)> + '_ {
         self.top_k.iter().copied().zip(self.top_k_counts.iter().copied())
     }
+
+    /// The most that a tally can hold on the heap: every ranking laid out.
+    pub fn heap_bytes_max(scored: usize, top_k: usize) -> usize {
+        scored * (size_of::<ScoreBins>() + ScoreBins::HEAP_BYTES_MAX) + top_k * size_of::<TopK>()
+    }
 }
 
 impl Accumulator for ScoreTally {

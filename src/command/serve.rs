@@ -14,6 +14,7 @@ use crate::http::listen::{self, Listener};
 use crate::http::server;
 use crate::http::web_config::WebConfig;
 use crate::http::{Limits, Service};
+use crate::limits;
 use crate::pipeline::State;
 use crate::pipeline::live::Live;
 use checkpoints::{Checkpoints, Keeper};
@@ -53,6 +54,7 @@ struct Signals {
 pub(super) fn serve(options: Options) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        .max_blocking_threads(limits::BLOCKING_THREADS_MAX)
         .thread_name("http")
         .enable_all()
         .build()
@@ -112,7 +114,7 @@ async fn run(
     let Signals { mut terminate, mut interrupt, hangup } = signals;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let service: Arc<dyn Service> = exporter.clone();
-    let mut http = tokio::spawn(server::serve(listener, service, web, Limits::default(), async {
+    let mut http = tokio::spawn(server::serve(listener, service, web, http_limits(), async {
         // The other end is dropped only when this function returns, which stops the server too.
         stopped.await.ok();
     }));
@@ -137,6 +139,17 @@ async fn run(
     }
     drop(stop);
     http.await.map_err(|_| broken("the server"))
+}
+
+/// The bounds that `check` reckons with.
+fn http_limits() -> Limits {
+    Limits {
+        connections_max: limits::CONNECTIONS_MAX,
+        header_bytes_max: limits::HEADER_BYTES_MAX,
+        renders_max: limits::RENDERS_MAX,
+        responses_max: limits::RESPONSES_MAX,
+        ..Limits::default()
+    }
 }
 
 fn broken(what: &str) -> Failure {

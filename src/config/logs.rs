@@ -8,6 +8,7 @@ use super::schema::{FIELDS, LOG};
 use super::table::{Node, Table, describe};
 use super::value;
 use crate::event::ModelName;
+use crate::limits::LOG_PATTERN_CACHE_BYTES;
 use crate::line::Container;
 use crate::pipeline::StreamConfig;
 use crate::record::Format;
@@ -232,7 +233,8 @@ fn delimiter(value: &Value) -> Result<u8, Fault> {
 fn read_pattern(table: &Table<'_>) -> Option<(Format, Naming)> {
     let node = table.require("pattern", "write a regular expression with a named group for each field")?;
     let text = node.read(value::text)?;
-    let pattern = match regex::bytes::Regex::new(&text) {
+    let pattern = regex::bytes::RegexBuilder::new(&text).dfa_size_limit(LOG_PATTERN_CACHE_BYTES).build();
+    let pattern = match pattern {
         Ok(pattern) => pattern,
         Err(error) => {
             node.error(value::regex_fault(&text, &error));

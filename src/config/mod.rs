@@ -15,6 +15,7 @@ mod field;
 mod indicator;
 mod lines;
 mod logs;
+mod memory;
 mod models;
 mod plan;
 mod problem;

@@ -79,7 +79,8 @@ pub(super) fn read_model(name: String, node: &Node<'_>) -> Option<Model> {
 fn read_failed(table: &Table<'_>) -> Option<regex::Regex> {
     let written = table.read("failed", value::regular_expression);
     let pattern = written.as_deref().unwrap_or(FAILED_DEFAULT);
-    match regex::Regex::new(&format!("^(?:{pattern})$")) {
+    let anchored = format!("^(?:{pattern})$");
+    match regex::RegexBuilder::new(&anchored).dfa_size_limit(limits::PATTERN_CACHE_BYTES).build() {
         Ok(failed) => Some(failed),
         Err(error) => {
             table.problems.error(&table.path("failed"), value::regex_fault(pattern, &error));

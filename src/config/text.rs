@@ -1,10 +1,10 @@
 //! The plan as `check` prints it: what will be read, what will be measured, what it can cost.
 
 use super::estimate::{self, Bound};
+use super::memory::{self, Memory};
 use super::{Plan, plan, value};
 use crate::event::{Fields, ModelName, Unit};
 use crate::join::Labels;
-use crate::limits::MODELS_MAX;
 use crate::line::Container;
 use crate::monitor::{self, Task};
 use crate::pipeline::StreamConfig;
@@ -30,28 +30,29 @@ fn write_plan(out: &mut String, plan: &Plan) -> fmt::Result {
         }
         None => writeln!(out, "state: none, a restart begins anew")?,
     }
+    let bound_of = |model: &monitor::Config| {
+        let mapped = plan::mapped_of(model, &plan.pipeline);
+        (estimate::bound(model, &mapped), mapped.label)
+    };
+    let named: Vec<_> = plan.pipeline.models.iter().map(bound_of).collect();
+    let found = plan.pipeline.found.as_ref().map(bound_of);
+    let bounds: Vec<Bound> = named.iter().map(|(bound, _)| *bound).collect();
+    let memory = Memory::new(plan, &bounds, found.as_ref().map(|(bound, _)| bound));
     writeln!(out, "\nlogs:")?;
-    for stream in &plan.pipeline.streams {
+    for (stream, bytes) in plan.pipeline.streams.iter().zip(&memory.logs) {
         write_log(out, stream)?;
+        writeln!(out, "    memory: at most {}", value::size_text(*bytes))?;
     }
     writeln!(out, "\nmodels:")?;
-    let mut bounds = Vec::new();
-    for model in plan.pipeline.models.iter().chain(&plan.pipeline.found) {
-        let mapped = plan::mapped_of(model, &plan.pipeline);
-        let bound = estimate::bound(model, &mapped);
-        write_model(out, model, &bound, mapped.label)?;
-        bounds.push(bound);
+    let models = plan.pipeline.models.iter().chain(&plan.pipeline.found);
+    for (model, (bound, has_labels)) in models.zip(named.iter().chain(&found)) {
+        write_model(out, model, bound, *has_labels)?;
     }
-    let bytes = value::size_text(estimate::process_bytes(&plan.pipeline, &bounds));
-    let series = bounds.iter().map(|bound| bound.series).fold(0, usize::saturating_add);
-    writeln!(out, "\nat most {series} series and {bytes} of memory")?;
-    if plan.pipeline.found.is_some() {
-        writeln!(
-            out,
-            "every model that \"*\" finds beyond the first adds what is said of \"*\", up to {MODELS_MAX} models"
-        )?;
-    }
-    Ok(())
+    let found_count = found.map_or(0, |_| memory::found_most(bounds.len()));
+    let series_found = found.map_or(0, |(bound, _)| bound.series.saturating_mul(found_count));
+    let series = bounds.iter().map(|bound| bound.series).fold(series_found, usize::saturating_add);
+    writeln!(out, "\nat most {series} series and {} of memory:", value::size_text(memory.total()))?;
+    memory.write(out, found_count)
 }
 
 fn write_log(out: &mut String, stream: &StreamConfig) -> fmt::Result {
@@ -181,10 +182,13 @@ fn write_model(out: &mut String, model: &monitor::Config, bound: &Bound, has_lab
     )?;
     writeln!(
         out,
-        "    memory: at most {} (join {}, windows {})",
+        "    memory: at most {}{} (join {}, windows and counters {}, names {}); {} as text",
         value::size_text(bound.bytes()),
+        if model.name == "*" { " each" } else { "" },
         value::size_text(bound.join_bytes),
-        value::size_text(bound.window_bytes)
+        value::size_text(bound.version_bytes),
+        value::size_text(bound.name_bytes),
+        value::size_text(bound.text_bytes)
     )
 }
 

@@ -125,8 +125,10 @@ impl Default for Limits {
             request_timeout: Duration::from_secs(30),
             response_write_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(5),
-            renders_max: 4,
-            responses_max: 16,
+            // Each may be the text of every series: these, and not connections, are what a flood of scrapes
+            // costs. Two scrapers of a pair, and a person with the page; a slow client's makes room.
+            renders_max: 2,
+            responses_max: 4,
             web_config_interval: Duration::from_secs(5),
         }
     }

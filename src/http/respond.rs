@@ -115,7 +115,9 @@ impl Page {
     /// Compresses where the client likes it and the size is worth it; blocking work.
     pub(super) fn new(bytes: Vec<u8>, accepts_gzip: bool, permit: OwnedSemaphorePermit) -> Self {
         let is_gzip = accepts_gzip && bytes.len() >= GZIP_BYTES_MIN;
-        let bytes = if is_gzip { gzip(&bytes) } else { bytes };
+        let mut bytes = if is_gzip { gzip(&bytes) } else { bytes };
+        // It may be held for as long as a client takes to read it, so it holds no more than is read.
+        bytes.shrink_to_fit();
         Self { body: Bytes::from_owner(Held { bytes, _permit: permit }), is_gzip }
     }
 }

@@ -3,18 +3,23 @@
 //! Invariant: every request is answered within its time; a rendering that takes longer finishes in the
 //! background and keeps its turn until then, so that late work cannot pile up.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, body::Body};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::auth::Gate;
 use super::connections::Connections;
 use super::respond::{self, Page, Whole};
 use super::watch::Security;
 use super::{Exposition, Limits, Reload, Service, Unavailable, negotiate};
+
+/// How long a request waits for other clients to read what is theirs: on the way to one that reads, any body
+/// takes less.
+const UNREAD_WAIT: Duration = Duration::from_millis(100);
 
 /// The paths there are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -169,13 +174,9 @@ impl Router {
         is_gzip_accepted: bool,
         render: impl FnOnce(&dyn Service) -> Result<Vec<u8>, Unavailable> + Send + 'static,
     ) -> Result<Page, Failure> {
-        if self.bodies.available_permits() == 0 {
-            self.connections.evict_oldest_writing();
-        }
-        let (Ok(body_permit), Ok(turn)) =
-            (Arc::clone(&self.bodies).acquire_owned().await, Arc::clone(&self.renders).acquire_owned().await)
-        else {
-            unreachable!("these semaphores are never closed");
+        let body_permit = self.room_for_body().await;
+        let Ok(turn) = Arc::clone(&self.renders).acquire_owned().await else {
+            unreachable!("this semaphore is never closed");
         };
         let service = Arc::clone(&self.service);
         let rendered = tokio::task::spawn_blocking(move || {
@@ -183,6 +184,19 @@ impl Router {
             render(&*service).map(|bytes| Page::new(bytes, is_gzip_accepted, body_permit))
         });
         rendered.await.map_err(Failure::from)?.map_err(Failure::Unavailable)
+    }
+
+    /// Room for one more body. Again and again the client that has left its own unread longest makes room: at
+    /// first there may be none, where all bodies are still in the making, and who gets them may read none.
+    async fn room_for_body(&self) -> OwnedSemaphorePermit {
+        let mut permit = pin!(Arc::clone(&self.bodies).acquire_owned());
+        loop {
+            match tokio::time::timeout(UNREAD_WAIT, permit.as_mut()).await {
+                Ok(Ok(permit)) => return permit,
+                Ok(Err(_)) => unreachable!("this semaphore is never closed"),
+                Err(_) => self.connections.evict_oldest_writing(),
+            };
+        }
     }
 
     async fn reload(&self) -> Response<Whole> {

@@ -6,6 +6,7 @@
 //! table never holds more than `max_pending` entries; whether a label is late depends on the two times
 //! alone and not on the order of reading.
 
+mod bound;
 mod entry;
 pub mod key;
 mod offer;

@@ -7,7 +7,7 @@
 use super::container::{Place, Unwrap, Unwrapped};
 use super::split::Splitter;
 use super::{Config, Container, Line, Reject};
-use crate::limits::CONTAINER_BYTES_MAX;
+use crate::limits::{BATCH_BYTES_MAX, CONTAINER_BYTES_MAX, POSITION_BYTES};
 use crate::time::Timestamp;
 
 /// Splits, keeps the unterminated rest, caps the length, takes off the container's wrapping.
@@ -147,6 +147,12 @@ impl Buffer {
         self.unwrap.inherit(&mut before.unwrap)
     }
 
+    /// Whether reading from the commit again would bring back all that is held, at no more cost than the line
+    /// limit.
+    pub fn is_replaceable(&self) -> bool {
+        !self.splitter.is_skipping() && !self.unwrap.is_needed()
+    }
+
     /// Gives memory back while the file is quiet.
     pub fn rest(&mut self) {
         self.splitter.rest();
@@ -156,6 +162,19 @@ impl Buffer {
     /// NUL bytes at line starts that were skipped.
     pub fn nul_bytes(&self) -> u64 {
         self.splitter.nul_bytes()
+    }
+
+    /// The most that a buffer takes: twice what it fills, as it grows by doubling, and as much as it grew from
+    /// while it moves. Beside the line, an open one of each of a container's two streams, and the one that is
+    /// given out.
+    pub fn memory_bytes_max(config: &Config) -> usize {
+        let line = config.line_bytes_max;
+        let (physical, lines) = match config.container {
+            Container::None => (line, 0),
+            Container::Cri | Container::Docker => (line.saturating_add(CONTAINER_BYTES_MAX), 3),
+        };
+        let filled = physical.saturating_add(BATCH_BYTES_MAX + 2 * POSITION_BYTES);
+        filled.saturating_mul(3).saturating_add(lines * line.saturating_mul(2))
     }
 
     pub fn memory_bytes(&self) -> usize {

@@ -27,6 +27,8 @@ struct Open {
     since: Option<Since>,
     text: Vec<u8>,
     too_long: bool,
+    /// Its first pieces are in the file before this one.
+    inherited: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -144,13 +146,18 @@ impl Unwrap {
             {
                 (since.offset, since.tail_length) = (0, 0);
                 std::mem::swap(&mut mine.text, &mut theirs.text);
-                mine.too_long = theirs.too_long;
+                (mine.too_long, mine.inherited) = (theirs.too_long, true);
                 mine.since = Some(since);
                 theirs.clear();
                 is_any = true;
             }
         }
         is_any
+    }
+
+    /// Whether pieces are held that reading from the commit again would not bring back.
+    pub(super) fn is_needed(&self) -> bool {
+        self.open.iter().any(|open| open.inherited || open.too_long)
     }
 
     pub(super) fn clear(&mut self) {
@@ -211,6 +218,6 @@ impl Open {
     fn clear(&mut self) {
         self.since = None;
         self.text.clear();
-        self.too_long = false;
+        (self.too_long, self.inherited) = (false, false);
     }
 }

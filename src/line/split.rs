@@ -161,6 +161,11 @@ impl Splitter {
         &self.memory[line.start.saturating_sub(POSITION_BYTES)..line.start]
     }
 
+    /// Whether the present line is too long and its head is gone.
+    pub(super) fn is_skipping(&self) -> bool {
+        self.skipped > 0
+    }
+
     pub(super) fn nul_bytes(&self) -> u64 {
         self.nul_bytes
     }

@@ -5,6 +5,7 @@
 //! files or metric names.
 
 pub mod binding;
+pub mod bound;
 mod carry;
 pub mod classes;
 mod observe;

@@ -68,7 +68,7 @@ fn with_other(config: &Config, classes: usize) -> usize {
 }
 
 /// Confusion cells; two folded ones where there are too many. Within `__other__` some are right, some wrong.
-fn cells(config: &Config, classes: usize) -> usize {
+pub fn cells(config: &Config, classes: usize) -> usize {
     let shown = with_other(config, classes);
     if classes > CELL_CLASSES_MAX { 2 } else { shown * shown + (shown - classes) }
 }

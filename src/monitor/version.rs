@@ -11,7 +11,7 @@ use crate::accumulator::histogram::Histogram;
 use crate::accumulator::sum::Sum;
 use crate::accumulator::{Accumulator, ClassOutcome};
 use crate::join::UNTIMED;
-use crate::limits::CELL_CLASSES_MAX;
+use crate::limits::{CELL_CLASSES_MAX, TRACE_ID_BYTES_MAX};
 use crate::time::Timestamp;
 use crate::window::Windows;
 
@@ -83,7 +83,7 @@ pub struct Version {
 impl Latency {
     fn observe(&mut self, seconds: f64, trace_id: Option<&str>, at: Timestamp) {
         let bucket = self.histogram.observe(seconds);
-        let Some(trace_id) = trace_id else { return };
+        let Some(trace_id) = trace_id.filter(|id| id.len() <= TRACE_ID_BYTES_MAX) else { return };
         let exemplar = self.exemplars[bucket].get_or_insert_default();
         exemplar.trace_id.clear();
         exemplar.trace_id.push_str(trace_id);

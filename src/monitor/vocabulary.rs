@@ -2,7 +2,7 @@
 //!
 //! Id 0 is `__other__`, into which everything beyond a limit is folded and counted.
 
-use crate::limits::OTHER;
+use crate::limits::{BOX_BYTES, OTHER};
 use std::collections::HashMap;
 
 /// The id of `__other__`.
@@ -62,6 +62,17 @@ impl Vocabulary {
             new.push(name);
         }
         new
+    }
+
+    /// The most that a vocabulary with such limits can hold: each name twice, by id and by name. Both tables
+    /// double as they grow, and an index has its old table for as long as it fills the new one.
+    pub fn heap_bytes_max(limit: usize, length_max: usize) -> usize {
+        let values = limit.saturating_add(1);
+        let name = 2 * length_max.saturating_add(BOX_BYTES);
+        let place = 2 * size_of::<Box<str>>();
+        // A slot and its control byte; up to 16/7 slots a value, and half as many in the old table.
+        let index = (size_of::<(Box<str>, u16)>() + 1) * 16 / 7 * 3 / 2;
+        values.saturating_mul(name + place + index)
     }
 
     /// Ids below this one are in use; id 0 is `__other__`.

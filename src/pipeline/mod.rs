@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 pub(crate) mod example;
+pub mod bound;
 pub mod intake;
 pub mod live;
 pub mod progress;

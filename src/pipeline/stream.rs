@@ -1,18 +1,15 @@
 //! Follows the files of one log: bytes → lines → what they change, a batch at a time.
 
-use super::intake::{Clock, Intake, Wall};
+mod feed;
+
+use super::intake::{Intake, Wall};
 use super::progress::{FileMark, LogMark};
 use super::{Config, State, StreamConfig};
-use crate::line::{Buffer, Line};
-use crate::record::Decoder;
-use crate::source::file::{File, FileId};
 use crate::source::identity::Position;
 use crate::source::tailer::{Cursor, Tailer};
-use crate::source::{self, Progress, Source};
 use crate::time::{Span, Timestamp};
 use crate::verdict::Reject;
-use std::collections::HashMap;
-use std::path::Path;
+use feed::{Feeds, Read};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One log that is followed.
@@ -21,7 +18,7 @@ pub struct Stream {
     tailer: Tailer,
     cursor: Cursor,
     intake: Intake,
-    feeds: HashMap<FileId, Feed>,
+    feeds: Feeds,
     /// Whether the last turn found something, so that there may be more.
     behind: bool,
     /// Event time of the newest record; `Timestamp::MIN` before the first.
@@ -40,21 +37,6 @@ pub enum Reach {
     NotYet,
 }
 
-/// What is held between two reads of one file.
-struct Feed {
-    buffer: Buffer,
-    decoder: Decoder,
-}
-
-/// What one read of a file needs.
-struct Batch<'a> {
-    feeds: &'a mut HashMap<FileId, Feed>,
-    intake: &'a mut Intake,
-    config: &'a Config,
-    state: &'a Mutex<State>,
-    wall: Wall,
-}
-
 /// The state as whoever has the lock last left it: a panic of ours ends the process before it is shown.
 pub fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -63,6 +45,9 @@ pub fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 // === impl Stream ===
 
 impl Stream {
+    /// What is held of every file that has been read, however quiet, without what it points to.
+    pub const FEED_BYTES: usize = Feeds::FEED_BYTES;
+
     /// The log at a place of the configuration.
     ///
     /// # Errors
@@ -77,7 +62,7 @@ impl Stream {
             tailer,
             cursor: Cursor::default(),
             intake: Intake::new(config, index),
-            feeds: HashMap::new(),
+            feeds: Feeds::new(&config.streams[index]),
             behind: true,
             watermark: Timestamp::MIN,
             looked_at: None,
@@ -98,13 +83,9 @@ impl Stream {
             self.tailer.restore(tailer.positions().collect(), tailer.tally().clone());
             return self;
         }
-        (self.tailer, self.cursor, self.feeds) = (tailer, cursor, feeds);
-        if !before.record.is_same(&after.record) {
-            for (id, feed) in &mut self.feeds {
-                let file = self.tailer.files().find(|file| file.id() == *id);
-                feed.renew_decoder(after, file.map(File::path));
-            }
-        }
+        (self.tailer, self.cursor) = (tailer, cursor);
+        let is_same_record = before.record.is_same(&after.record);
+        self.feeds.carry_over(feeds, after, if is_same_record { None } else { Some(&self.tailer) });
         self
     }
 
@@ -112,7 +93,7 @@ impl Stream {
     pub fn look(&mut self, state: &Mutex<State>, now: Timestamp) {
         self.tailer.look(now);
         for id in self.tailer.take_dropped() {
-            self.feeds.remove(&id);
+            self.feeds.remove(id);
         }
         // What this look has found is not late yet; what the last one found, and is still unread, is.
         let read_up = self.looked_at.is_none_or(|looked_at| self.read_up_at >= looked_at);
@@ -130,11 +111,8 @@ impl Stream {
     /// Drops lines whose rest a container runtime never wrote.
     pub fn expire_pieces(&mut self, state: &Mutex<State>, now: Timestamp) {
         for file in self.tailer.files_mut() {
-            let Some(feed) = self.feeds.get_mut(&file.id()) else { continue };
-            let expired = feed.buffer.expire(now);
+            let expired = self.feeds.expire(file, now);
             if expired > 0 {
-                let committed = feed.buffer.committed();
-                file.commit(committed.offset, committed.delivered, committed.tail);
                 let tally = &mut lock(state).logs[self.index];
                 (0..expired).for_each(|_| tally.reject(Reject::Container));
             }
@@ -222,143 +200,23 @@ impl Stream {
         if file.taken().1 >= delivered {
             return false;
         }
-        let mut batch = Batch { feeds: &mut self.feeds, intake: &mut self.intake, config, state, wall };
-        let read = batch.read(file, self.index, delivered);
+        let read = self.feeds.read(file, self.index, delivered, &mut self.intake, config, state, wall);
         self.watermark = self.watermark.max(lock(state).logs[self.index].last_record);
-        read && file.taken().1 < delivered
+        read != Read::Nothing && file.taken().1 < delivered
     }
 
     fn read_next(&mut self, config: &Config, state: &Mutex<State>, wall: Wall) -> bool {
-        while let Some(file) = self.tailer.next_file(&mut self.cursor, wall.now) {
-            let mut batch = Batch { feeds: &mut self.feeds, intake: &mut self.intake, config, state, wall };
-            if batch.read(file, self.index, u64::MAX) {
-                self.watermark = lock(state).logs[self.index].last_record;
-                return true;
+        loop {
+            let before = self.cursor;
+            let Some(file) = self.tailer.next_file(&mut self.cursor, wall.now) else { return false };
+            let read = self.feeds.read(file, self.index, u64::MAX, &mut self.intake, config, state, wall);
+            match read {
+                Read::Nothing => continue,
+                Read::Lines => {}
+                Read::Piece => self.cursor = before,
             }
-        }
-        false
-    }
-}
-
-// === impl Batch ===
-
-impl Batch<'_> {
-    /// Reads once from a file, not beyond an offset, and takes in the lines. `false` where there was nothing.
-    fn read(&mut self, file: &mut File, index: usize, limit: u64) -> bool {
-        let Self { feeds, intake, config, state, wall } = self;
-        let (log, now, id) = (&config.streams[index], wall.now, file.id());
-        if !feeds.contains_key(&id) {
-            let mut feed = Feed::new(log, file.path(), &file.position());
-            // A line that a container runtime has split may have its other pieces in the file before.
-            if let Some(before) = file.predecessor().and_then(|before| feeds.get_mut(&before))
-                && feed.buffer.inherit(&mut before.buffer)
-            {
-                file.hold_predecessor();
-            }
-            feeds.insert(id, feed);
-        }
-        let Some(feed) = feeds.get_mut(&id) else { unreachable!("it was made just now") };
-        let room = usize::try_from(limit.saturating_sub(feed.buffer.read_to())).unwrap_or(usize::MAX);
-        let space = feed.buffer.space();
-        let room = room.min(space.len());
-        if room == 0 {
-            return false;
-        }
-        let read = match file.read(&mut space[..room], now) {
-            Ok(read) => read,
-            Err(error) => {
-                tracing::warn!(log = log.name, %error, "log cannot be read");
-                return false;
-            }
-        };
-        match read {
-            Progress::Bytes(count) => feed.buffer.filled(count, now),
-            Progress::Truncated => *feed = Feed::new(log, file.path(), &file.position()),
-            Progress::Ended => feed.buffer.finish(),
-            Progress::Idle => {
-                feed.buffer.rest();
-                return false;
-            }
-        }
-        let mut state = lock(state);
-        let before = feed.buffer.committed().delivered;
-        feed.take_lines(intake, config, &mut state, index, *wall);
-        let committed = feed.buffer.committed();
-        file.commit(committed.offset, committed.delivered, committed.tail);
-        state.logs[index].bytes += committed.delivered - before;
-        if let Some(progress) = &mut state.progress {
-            progress.take(index, file.taken(), wall.taken_at);
-        }
-        if read == Progress::Ended {
-            feeds.remove(&id);
-        }
-        true
-    }
-}
-
-// === impl Feed ===
-
-impl Feed {
-    fn new(log: &StreamConfig, path: &Path, position: &Position) -> Self {
-        let mut new = Self { buffer: Buffer::new(&log.line), decoder: Decoder::new(&log.record) };
-        new.buffer.restart(position.offset, position.delivered);
-        if position.offset > 0 {
-            new.recall_header(log, path);
-        }
-        new
-    }
-
-    /// Goes on with lines that say something else from now on. `path` is where the file is, if anywhere.
-    fn renew_decoder(&mut self, log: &StreamConfig, path: Option<&Path>) {
-        let before = std::mem::replace(&mut self.decoder, Decoder::new(&log.record));
-        if !self.decoder.wants_header() {
-            return;
-        }
-        if let Some(header) = before.header() {
-            self.decoder.set_header(header);
-        } else if let Some(path) = path
-            && self.buffer.committed().delivered > 0
-        {
-            self.recall_header(log, path);
-        }
-    }
-
-    /// A file that is entered in its middle still begins with its header.
-    fn recall_header(&mut self, log: &StreamConfig, path: &Path) {
-        if !self.decoder.wants_header() {
-            return;
-        }
-        let mut head = Buffer::new(&log.line);
-        let Ok(mut source) = source::once::open(path) else { return };
-        let now = Timestamp::default();
-        while let Ok(Progress::Bytes(count)) = source.read(head.space(), now) {
-            head.filled(count, now);
-            match head.next_line() {
-                None => {}
-                Some(Err(_)) => return,
-                Some(Ok(line)) => return self.decoder.set_header(line.bytes),
-            }
-        }
-    }
-
-    fn take_lines(
-        &mut self,
-        intake: &mut Intake,
-        config: &Config,
-        state: &mut State,
-        index: usize,
-        wall: Wall,
-    ) {
-        let mut clock = Clock::Wall(wall);
-        while let Some(line) = self.buffer.next_line() {
-            match line {
-                Err(reason) => state.logs[index].reject(reason.into()),
-                Ok(Line { bytes, .. }) => {
-                    if intake.decode(bytes, &mut self.decoder, &mut state.logs[index]) {
-                        intake.apply(config, state, &mut clock);
-                    }
-                }
-            }
+            self.watermark = lock(state).logs[self.index].last_record;
+            return true;
         }
     }
 }

@@ -6,12 +6,14 @@
 //!
 //! Only an empty cell without quotes is `Null`; words like `NA` or `null` are text.
 
+use crate::limits::CSV_COLUMNS_MAX;
 use crate::record::keys::Keys;
 use crate::record::number::kind_of_word;
 use crate::record::slots::{Base, Kind, Record, Slot};
 use crate::record::wanted::Wanted;
 use crate::record::{Decode, Decoded};
 use crate::verdict::{Ignore, Reject};
+use siphasher::sip::SipHasher13;
 
 /// The decoder of one CSV file.
 #[derive(Clone, Debug)]
@@ -19,10 +21,19 @@ pub(super) struct Csv {
     delimiter: u8,
     /// Slots by column name.
     wanted: Keys<Vec<u16>>,
-    /// Slots by column; `None` until the header is known.
-    columns: Option<Vec<Vec<u16>>>,
-    /// The header as it was written; empty where the columns come from the configuration.
-    header: Vec<u8>,
+    /// `None` until the header is known.
+    columns: Option<Columns>,
+    /// Length and hash of the header as it was written; a file's decoder must not keep what a file says at
+    /// length. `None` where the columns come from the configuration.
+    header: Option<(usize, u64)>,
+}
+
+/// The columns of one file.
+#[derive(Clone, Debug)]
+struct Columns {
+    count: usize,
+    /// Those that are wanted, ascending, with their slots.
+    wanted: Vec<(usize, Vec<u16>)>,
 }
 
 /// The cells of one record.
@@ -47,8 +58,8 @@ pub(super) struct Cell<'l> {
 
 impl Csv {
     pub(super) fn new(wanted: &Wanted<'_>, delimiter: u8, columns: Option<&[String]>) -> Self {
-        let mut csv = Self { delimiter, wanted: wanted.flat(), columns: None, header: Vec::new() };
-        csv.columns = columns.map(|names| csv.slots_of(names.iter().map(String::as_bytes)));
+        let mut csv = Self { delimiter, wanted: wanted.flat(), columns: None, header: None };
+        csv.columns = columns.map(|names| csv.find(names.iter().map(String::as_bytes)));
         csv
     }
 
@@ -60,12 +71,11 @@ impl Csv {
         self.columns.is_none()
     }
 
-    pub(super) fn header(&self) -> Option<&[u8]> {
-        (!self.header.is_empty()).then_some(&self.header)
-    }
-
     /// Takes the line as the file's header, unless it cannot be one.
     pub(super) fn set_header(&mut self, line: &[u8]) {
+        if Cells::new(line, self.delimiter).count() > CSV_COLUMNS_MAX {
+            return;
+        }
         let name = |cell: Result<Cell<'_>, Reject>| {
             let mut name = Vec::new();
             cell?.append_to(&mut name);
@@ -73,20 +83,24 @@ impl Csv {
         };
         let names: Result<Vec<_>, _> = Cells::new(line, self.delimiter).map(name).collect();
         if let Ok(names) = names {
-            self.columns = Some(self.slots_of(names.iter().map(|name| name.trim_ascii())));
-            self.header = line.to_vec();
+            self.columns = Some(self.find(names.iter().map(|name| name.trim_ascii())));
+            self.header = Some(fingerprint(line));
         }
     }
 
     /// Of two columns with one name, the first is meant.
-    fn slots_of<'n>(&self, names: impl Iterator<Item = &'n [u8]>) -> Vec<Vec<u16>> {
+    fn find<'n>(&self, names: impl Iterator<Item = &'n [u8]>) -> Columns {
+        let mut columns = Columns { count: 0, wanted: Vec::new() };
         let mut seen = Keys::<bool>::new();
-        names
-            .map(|name| {
-                let again = std::mem::replace(seen.entry(name), true);
-                if again { Vec::new() } else { self.wanted.get(name).cloned().unwrap_or_default() }
-            })
-            .collect()
+        for (column, name) in names.enumerate() {
+            columns.count = column + 1;
+            if let Some(slots) = self.wanted.get(name)
+                && !std::mem::replace(seen.entry(name), true)
+            {
+                columns.wanted.push((column, slots.clone()));
+            }
+        }
+        columns
     }
 }
 
@@ -101,13 +115,14 @@ impl Decode for Csv {
             };
         };
         // Files that were concatenated bring their headers along.
-        if line == self.header {
+        if self.header.is_some_and(|header| header.0 == line.len() && header == fingerprint(line)) {
             return Ok(Decoded::Ignored(Ignore::Header));
         }
         let mut cells = Cells::new(line, self.delimiter);
-        for slots in columns {
+        let mut wanted = columns.wanted.iter().peekable();
+        for column in 0..columns.count {
             let cell = cells.next().ok_or(Reject::Malformed)??;
-            if !slots.is_empty() {
+            if let Some((_, slots)) = wanted.next_if(|(at, _)| *at == column) {
                 cell.put(record, Base::RECORD, slots)?;
             }
         }
@@ -115,10 +130,10 @@ impl Decode for Csv {
     }
 
     fn heap_bytes(&self) -> usize {
-        let columns =
-            self.columns.iter().flatten().map(|slots| size_of_val(slots) + size_of_val(slots.as_slice()));
+        let columns = self.columns.iter().flat_map(|columns| &columns.wanted);
+        let columns = columns.map(|column| size_of_val(column) + size_of_val(column.1.as_slice()));
         let names = self.wanted.values().map(|slots| size_of_val(slots.as_slice()));
-        self.wanted.heap_bytes() + self.header.capacity() + columns.sum::<usize>() + names.sum::<usize>()
+        self.wanted.heap_bytes() + columns.sum::<usize>() + names.sum::<usize>()
     }
 }
 
@@ -201,6 +216,10 @@ impl<'l> Cell<'l> {
     pub(super) fn spans_lines(self) -> bool {
         !self.quoted && memchr::memchr2(b'\n', b'\r', self.raw).is_some()
     }
+}
+
+fn fingerprint(line: &[u8]) -> (usize, u64) {
+    (line.len(), SipHasher13::new().hash(line))
 }
 
 fn undouble(mut raw: &[u8], out: &mut String) -> Result<(), Reject> {

@@ -82,6 +82,11 @@ impl Payloads {
         Ok(())
     }
 
+    /// Gives back scratch.
+    pub(super) fn rest(&mut self) {
+        self.scratch = Scratch::default();
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
         let plans = self.payloads.iter().map(|plan| size_of_val(plan) + plan.heap_bytes()).sum::<usize>();
         let scratch = &self.scratch;

@@ -61,6 +61,10 @@ impl Decode for Json {
     fn heap_bytes(&self) -> usize {
         self.root.heap_bytes() + self.key.capacity()
     }
+
+    fn rest(&mut self) {
+        self.key = String::new();
+    }
 }
 
 /// Reads one JSON text, whatever its value, into the slots that `root` names.

@@ -101,7 +101,8 @@ pub enum Decoded {
 
 /// Turns the lines of one file into records.
 ///
-/// One per file, because the header of a CSV file is that file's own. A clone knows the same header.
+/// One per file, because the header of a CSV file is that file's own. A clone knows the same header, and
+/// shares a pattern's caches.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     decode: Formats,
@@ -125,6 +126,9 @@ trait Decode: Send {
     fn decode(&mut self, line: &[u8], record: &mut Record) -> Result<Decoded, Reject>;
 
     fn heap_bytes(&self) -> usize;
+
+    /// Gives back scratch.
+    fn rest(&mut self) {}
 }
 
 // === impl Config ===
@@ -195,14 +199,6 @@ impl Decoder {
         matches!(&self.decode, Formats::Csv(csv) if csv.wants_header())
     }
 
-    /// The header that the file was found to have, as it was written.
-    pub fn header(&self) -> Option<&[u8]> {
-        match &self.decode {
-            Formats::Csv(csv) => csv.header(),
-            Formats::Json(_) | Formats::Logfmt(_) | Formats::Regex(_) => None,
-        }
-    }
-
     /// Tells the header of a file that is resumed in the middle. Formats without one ignore it, and so is a
     /// line that cannot be a header.
     pub fn set_header(&mut self, line: &[u8]) {
@@ -235,6 +231,25 @@ impl Decoder {
             record.clear();
         }
         verdict
+    }
+
+    /// Gives back what is reused from line to line; what is known of the file stays.
+    pub fn rest(&mut self) {
+        self.decode.get_mut().rest();
+        self.payloads.rest();
+    }
+
+    /// What decoding lines of so many bytes takes beside `heap_bytes` of a decoder at rest: a payload as far as
+    /// it is decoded, what the next step makes of it, a string inside; or a key with escapes. They double as they
+    /// grow.
+    pub fn scratch_bytes_max(config: &Config, line_bytes_max: usize) -> usize {
+        let has_payloads = config.fields.iter().any(|field| !field.decode.is_empty());
+        let texts = match config.format {
+            _ if has_payloads => 4,
+            Format::Json => 1,
+            Format::Logfmt | Format::Csv { .. } | Format::Regex { .. } => 0,
+        };
+        line_bytes_max.saturating_mul(2 * texts)
     }
 
     /// Memory held on the heap, in bytes.

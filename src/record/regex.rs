@@ -9,11 +9,13 @@ use crate::record::wanted::Wanted;
 use crate::record::{Decode, Decoded};
 use crate::verdict::Reject;
 use regex::bytes;
+use std::sync::Arc;
 
 /// The decoder of lines that match a pattern.
 #[derive(Clone, Debug)]
 pub(super) struct Regex {
-    pattern: bytes::Regex,
+    /// One for all files: each clone of a pattern would come to have caches of its own.
+    pattern: Arc<bytes::Regex>,
     locations: bytes::CaptureLocations,
     /// Group and the slots it fills.
     groups: Vec<(usize, Vec<u16>)>,
@@ -29,7 +31,7 @@ impl Regex {
             .enumerate()
             .filter_map(|(group, name)| Some((group, names.get(name?.as_bytes())?.clone())))
             .collect();
-        Self { pattern: pattern.clone(), locations: pattern.capture_locations(), groups }
+        Self { pattern: Arc::new(pattern.clone()), locations: pattern.capture_locations(), groups }
     }
 }
 

@@ -108,6 +108,16 @@ impl Record {
         self.exploded && row < self.rows && self.slots[self.slot_index(field, row)].kind != Kind::Missing
     }
 
+    /// The most that a record holds of lines of so many bytes: their text, once more for every payload that is
+    /// decoded from it, and slots for the elements of a batch, of which one takes two bytes of a line at least.
+    /// Both double as they grow.
+    pub fn heap_bytes_max(config: &Config, line_bytes_max: usize) -> usize {
+        let wanted = Wanted::new(config);
+        let rows = if config.explode.is_some() { (line_bytes_max / 2).min(BATCH_ROWS_MAX) } else { 0 };
+        let slots = ((rows + 1) * wanted.width()).min(BATCH_SLOTS_MAX + wanted.width());
+        2 * (line_bytes_max.saturating_mul(1 + wanted.payloads.len()) + slots * size_of::<Slot>())
+    }
+
     /// Memory held on the heap, in bytes.
     pub fn heap_bytes(&self) -> usize {
         self.text.capacity() + self.slots.capacity() * size_of::<Slot>()

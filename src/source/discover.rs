@@ -4,11 +4,15 @@
 //! have changed, so a quiet log costs one question per file and directory. Which file is new is for the
 //! tailer to say.
 
+use super::glob::{exclusion, glob, is_excluded, split};
 use super::identity::{Stat, modified_nanos};
 use super::{Error, Reason, sibling};
-use crate::limits::{DIRECTORY_LIST_INTERVAL, DIRECTORY_SETTLE, FILES_MAX, WALK_DEPTH_MAX};
+use crate::limits::{
+    BOX_BYTES, DIRECTORY_LIST_INTERVAL, DIRECTORY_SETTLE, FILES_MAX, LISTED_BYTES_MAX, PROBLEMS_MAX,
+    WALK_DEPTH_MAX,
+};
 use crate::time::Timestamp;
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobMatcher;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -46,6 +50,8 @@ pub(super) struct Directory {
     used: bool,
     /// Whether the last look listed it anew.
     pub(super) is_fresh: bool,
+    /// It holds more than is listed.
+    is_cut: bool,
     /// In the order of their names.
     pub(super) entries: Vec<Entry>,
 }
@@ -55,6 +61,9 @@ pub(super) struct Entry {
     pub(super) inode: u64,
     kind: Kind,
 }
+
+/// What an entry of a listing takes beside its name.
+pub(super) const ENTRY_BYTES: usize = size_of::<Entry>() + BOX_BYTES;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -125,9 +134,17 @@ impl Discovery {
         findings.files.sort_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
         findings.files.dedup_by(|one, other| one.path.as_os_str() == other.path.as_os_str());
         if findings.files.len() > FILES_MAX {
-            let surplus = findings.files.drain(FILES_MAX..).map(|found| (found.path, Reason::TooManyFiles));
-            findings.problems.extend(surplus);
+            // By directory: whoever makes files without end must not make problems without end.
+            let mut full = None;
+            for Found { path, .. } in findings.files.drain(FILES_MAX..) {
+                let directory = path.parent().map(Path::to_path_buf);
+                if directory != full {
+                    findings.problems.extend(directory.clone().map(|path| (path, Reason::TooManyFiles)));
+                    full = directory;
+                }
+            }
         }
+        findings.problems.truncate(PROBLEMS_MAX);
     }
 
     /// The listing of a directory, made in this look if it was not.
@@ -157,6 +174,10 @@ impl Discovery {
 // === impl Directory ===
 
 impl Directory {
+    fn bytes(&self) -> usize {
+        self.entries.iter().map(Entry::bytes).sum()
+    }
+
     /// Entries whose name begins with `stem`.
     pub(super) fn with_stem(&self, stem: &OsStr) -> impl Iterator<Item = &Entry> {
         let from = self.entries.partition_point(|entry| entry.name.as_os_str() < stem);
@@ -171,6 +192,10 @@ impl Directory {
 impl Entry {
     pub(super) fn is_file(&self) -> bool {
         self.kind == Kind::File
+    }
+
+    fn bytes(&self) -> usize {
+        ENTRY_BYTES + self.name.len()
     }
 }
 
@@ -244,12 +269,13 @@ impl Walk<'_> {
 
     fn entries(&mut self, path: &Path, is_wanted: impl Fn(&OsStr) -> bool) -> Vec<(PathBuf, Kind)> {
         match list(self.directories, path, self.now) {
-            Ok(directory) => directory
-                .entries
-                .iter()
-                .filter(|entry| is_wanted(&entry.name))
-                .map(|entry| (path.join(&entry.name), entry.kind))
-                .collect(),
+            Ok(directory) => {
+                if directory.is_cut {
+                    self.findings.problems.push((path.to_path_buf(), Reason::TooManyFiles));
+                }
+                let wanted = directory.entries.iter().filter(|entry| is_wanted(&entry.name));
+                wanted.map(|entry| (path.join(&entry.name), entry.kind)).collect()
+            }
             Err(error) => {
                 if !matches!(error.reason, Reason::Vanished | Reason::NotAFile) {
                     self.findings.problems.push((path.to_path_buf(), error.reason));
@@ -309,14 +335,22 @@ fn list<'a>(
             && now.since(directory.listed_at) < DIRECTORY_LIST_INTERVAL
     });
     if !is_current {
-        let mut entries = Vec::new();
+        let held = directories.iter().filter(|(known, directory)| directory.used && **known != *path);
+        let mut room = LISTED_BYTES_MAX.saturating_sub(held.map(|(_, directory)| directory.bytes()).sum());
+        let (mut entries, mut is_cut) = (Vec::new(), false);
         for entry in fs::read_dir(path).map_err(fail)? {
             let entry = entry.map_err(fail)?;
             let kind = entry.file_type().map_or(Kind::Other, Kind::of);
-            entries.push(Entry { inode: entry.ino(), kind, name: entry.file_name() });
+            let entry = Entry { inode: entry.ino(), kind, name: entry.file_name() };
+            is_cut = entry.bytes() > room;
+            if is_cut {
+                break;
+            }
+            room -= entry.bytes();
+            entries.push(entry);
         }
         entries.sort_by(|one, other| one.name.cmp(&other.name));
-        let directory = Directory { modified, listed_at: now, used: true, is_fresh: true, entries };
+        let directory = Directory { modified, listed_at: now, used: true, is_fresh: true, is_cut, entries };
         directories.insert(path.to_path_buf(), directory);
     } else if let Some(directory) = directories.get_mut(path) {
         directory.used = true;
@@ -341,41 +375,4 @@ impl Kind {
             Self::Other
         }
     }
-}
-
-/// `exclude` without a slash is matched with names, of files and of directories on the way, with one
-/// with whole paths; what it matches is excluded with all below.
-fn exclusion(text: &str) -> Result<GlobMatcher, globset::Error> {
-    if text.starts_with('/') || !text.contains('/') {
-        return glob(text);
-    }
-    glob(&format!("**/{}", text.trim_start_matches("./")))
-}
-
-fn is_excluded(exclude: &[GlobMatcher], path: &Path) -> bool {
-    exclude.iter().any(|matcher| {
-        if matcher.glob().glob().contains('/') {
-            return path.ancestors().any(|ancestor| matcher.is_match(ancestor));
-        }
-        path.file_name().is_some_and(|name| matcher.is_match(name))
-    })
-}
-
-fn glob(text: &str) -> Result<GlobMatcher, globset::Error> {
-    Ok(GlobBuilder::new(text).literal_separator(true).build()?.compile_matcher())
-}
-
-/// The names of a path; a slash inside braces or brackets does not split.
-fn split(pattern: &str) -> impl Iterator<Item = &str> {
-    let mut depth = 0_usize;
-    pattern
-        .split(move |character| {
-            match character {
-                '{' | '[' => depth += 1,
-                '}' | ']' => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            character == '/' && depth == 0
-        })
-        .filter(|name| !name.is_empty())
 }

@@ -44,6 +44,9 @@ pub struct File {
     quiet_since: Timestamp,
     caught_up: bool,
     ready: bool,
+    /// Whether the next read begins at the commit again, and up to where that gives nothing new.
+    released: bool,
+    reread_to: u64,
     /// Whether the path leads to it, as of the last look.
     reachable: bool,
     retry: Option<Retry>,
@@ -123,6 +126,8 @@ impl File {
             quiet_since: now,
             caught_up: false,
             ready: true,
+            released: false,
+            reread_to: 0,
             reachable: true,
             retry: None,
             truncation: None,
@@ -179,6 +184,11 @@ impl File {
     /// Whether all was read that the last look found.
     pub fn is_at_end(&self) -> bool {
         self.caught_up && !self.ready && self.truncation.is_none()
+    }
+
+    /// What was read and is in no line yet was let go: it is given again once the file grows, or is over.
+    pub fn release(&mut self) {
+        (self.released, self.reread_to) = (true, self.reread_to.max(self.trace.offset));
     }
 
     /// Bytes that were written and are in no line given out, as of the last look.
@@ -387,6 +397,33 @@ mod tests {
         assert!(matches!(file.read(&mut [0; 10], now), Ok(Progress::Ended)));
         assert_eq!(file.take_events().abandoned_bytes, 7);
         assert!(matches!(file.read(&mut [0; 10], now), Ok(Progress::Ended)));
+    }
+
+    #[test]
+    fn what_was_let_go_is_read_again_when_it_grows_and_when_it_is_over_and_not_before() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("app.log");
+        std::fs::write(&path, "no end").expect("written");
+        let now = Timestamp::from_seconds(1000);
+        let mut file = follow(&path, now);
+        let mut space = [0; 4];
+        let mut read = |file: &mut File, now| file.read(&mut space, now).expect("readable");
+        assert_eq!([read(&mut file, now), read(&mut file, now)], [Progress::Bytes(4), Progress::Bytes(2)]);
+        assert_eq!(read(&mut file, now), Progress::Idle);
+        file.release();
+        assert_eq!(read(&mut file, now), Progress::Idle);
+        std::fs::write(&path, "no end yet").expect("written");
+        let again = [read(&mut file, now), read(&mut file, now), read(&mut file, now)];
+        assert_eq!(again, [Progress::Bytes(4), Progress::Bytes(4), Progress::Bytes(2)]);
+        assert_eq!(read(&mut file, now), Progress::Idle);
+        file.release();
+        file.depart(now);
+        // Its first turn after it has left comes late: it is over already.
+        let over = now.plus(Span::from_seconds(6));
+        let again = [read(&mut file, over), read(&mut file, over), read(&mut file, over)];
+        assert_eq!(again, [Progress::Bytes(4), Progress::Bytes(4), Progress::Bytes(2)]);
+        assert_eq!(read(&mut file, over), Progress::Ended);
+        assert_eq!(file.take_events().abandoned_bytes, 0);
     }
 
     #[test]

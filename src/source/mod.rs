@@ -7,6 +7,7 @@
 
 pub mod discover;
 pub mod file;
+mod glob;
 pub mod identity;
 pub mod once;
 mod open;

@@ -7,6 +7,7 @@
 //! the file that took its place; a file that is known is never begun again at 0 unless its content changed.
 
 mod arrival;
+pub mod bound;
 mod departure;
 mod empty;
 mod order;

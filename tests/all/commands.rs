@@ -10,6 +10,10 @@ mod sidecar;
 mod reload;
 // What is kept over a restart.
 mod state;
+// Memory under hostile input, against what `check` says.
+mod bounds;
+// Files in which nothing happens.
+mod idle;
 // What is followed live comes to what a replay of the whole says.
 mod rotation;
 // Asking over TLS.

@@ -101,6 +101,22 @@ fn an_unread_response_makes_room_for_the_next() {
 }
 
 #[test]
+fn a_response_that_is_still_to_be_left_unread_makes_room_too() {
+    let limits = Limits { responses_max: 1, ..Limits::default() };
+    let server = Server::with(large(), None, limits);
+    let gate = server.pages.gate.lock().unwrap();
+    let mut greedy = server.connect();
+    send(&mut greedy, "GET", "/metrics", "").unwrap();
+    server.wait_until_running(1);
+    let mut next = server.connect();
+    send(&mut next, "GET", "/metrics", "").unwrap();
+    // Asked after it, and answered: the request before has most likely come to wait by now.
+    assert_eq!(server.get("/-/healthy").status, 200);
+    drop(gate);
+    assert_eq!(receive(&mut next, false).unwrap().body.len(), LARGE);
+}
+
+#[test]
 fn silent_connections_cannot_keep_a_request_out() {
     let server = Server::with_limits(Limits { connections_max: 3, ..Limits::default() });
     let mut silent: Vec<_> = (0..10).map(|_| server.connect()).collect();

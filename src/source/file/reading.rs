@@ -11,7 +11,24 @@ use crate::time::Timestamp;
 use std::os::unix::fs::FileExt;
 
 impl File {
+    /// Reads from anywhere in the file, whatever was read so far.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no longer where it was.
+    pub fn peek(&self, offset: u64, space: &mut [u8]) -> Result<usize, Error> {
+        let fail = |cause| Error::from_io(&self.path, cause);
+        if let Some(handle) = &self.handle {
+            return handle.read_at(space, offset).map_err(fail);
+        }
+        let (handle, stat) = open_regular(&self.path)?;
+        if stat.identity != self.identity {
+            return Err(Error::new(&self.path, Reason::Vanished));
+        }
+        handle.read_at(space, offset).map_err(fail)
+    }
+
     fn try_read(&mut self, space: &mut [u8], now: Timestamp) -> Result<Progress, Error> {
+        let is_over = self.released && self.life == Life::Rotated && self.was_quiet(now);
         let path = &self.path;
         let handle = match &self.handle {
             Some(handle) => handle,
@@ -25,7 +42,7 @@ impl File {
         };
         let fail = |cause| Error::from_io(path, cause);
         let stat = Stat::of(&handle.metadata().map_err(fail)?);
-        if stat.size == self.trace.offset && self.compared == Some(stat.modified) {
+        if stat.size == self.trace.offset && self.compared == Some(stat.modified) && !is_over {
             return Ok(self.rest(now));
         }
         if !self.trace.is_in(handle, stat.size).map_err(fail)? {
@@ -46,12 +63,18 @@ impl File {
         }
         (self.size, self.modified) = (stat.size, stat.modified);
         self.compared = Some(stat.modified);
+        if self.released && (is_over || stat.size != self.trace.offset) {
+            self.trace = Trace::at(handle, self.commit.offset).map_err(fail)?;
+            (self.released, self.caught_up, self.ready) = (false, false, true);
+        }
         let count = handle.read_at(space, self.trace.offset).map_err(fail)?;
         if count == 0 {
             return Ok(self.rest(now));
         }
         self.trace.advance(&space[..count]);
-        self.quiet_since = now;
+        if self.trace.offset > self.reread_to {
+            self.quiet_since = now;
+        }
         Ok(Progress::Bytes(count))
     }
 
@@ -66,6 +89,7 @@ impl File {
         self.compared = None;
         self.caught_up = false;
         self.ready = true;
+        (self.released, self.reread_to) = (false, 0);
     }
 
     /// The end is reached, for now or for good.
@@ -126,7 +150,7 @@ impl Source for File {
         if self.truncation.is_some() || self.is_pausing(now) {
             return Ok(Progress::Idle);
         }
-        if self.handle.is_none() && self.is_over(now) {
+        if self.handle.is_none() && !self.released && self.is_over(now) {
             self.end();
             return Ok(Progress::Ended);
         }
@@ -138,7 +162,8 @@ impl Source for File {
             Err(error) => {
                 self.fail(&error, now);
                 if self.life == Life::Rotated && self.was_quiet(now) {
-                    self.events.abandoned_bytes += self.size.saturating_sub(self.trace.offset);
+                    let read = if self.released { self.commit.offset } else { self.trace.offset };
+                    self.events.abandoned_bytes += self.size.saturating_sub(read);
                     self.end();
                     return Ok(Progress::Ended);
                 }

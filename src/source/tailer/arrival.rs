@@ -29,8 +29,8 @@ impl Tailer {
         }
         let mut origins = Vec::with_capacity(findings.files.len());
         for found in &findings.files {
-            let is_new_path = !self.origins.contains_key(&*found.path);
-            origins.push((self.origin(found, now), is_new_path));
+            let known = self.origins.len();
+            origins.push((self.origin(found, now), self.origins.len() > known));
         }
         self.copies.retain(|_, copy| at_path(findings, &copy.path).is_some());
         for (found, (path_origin, is_new_path)) in findings.files.iter().zip(&origins) {
@@ -58,10 +58,16 @@ impl Tailer {
         if is_first && self.is_restored {
             self.claim_restored(&mut arrivals, now);
         }
-        for origin in self.origins.keys().cloned().collect::<Vec<_>>() {
-            // Where nothing was, and nothing is, something may have come and gone.
-            let is_vacant = !is_first && at_path(findings, &origin).is_none();
-            self.take_siblings(&origin, is_vacant || rotated.contains(&origin), &mut arrivals, now);
+        let origins = self.origins.iter().map(|(path, origin)| (path.clone(), origin.target.clone()));
+        let mut asked = None;
+        for (origin, target) in origins.collect::<Vec<_>>() {
+            let is_changed = self.is_changed(&origin, &mut asked, now)
+                || target.is_some_and(|path| self.is_changed(&path, &mut asked, now));
+            if is_changed {
+                // Where nothing was, and nothing is, something may have come and gone.
+                let is_vacant = !is_first && at_path(findings, &origin).is_none();
+                self.take_siblings(&origin, is_vacant || rotated.contains(&origin), &mut arrivals, now);
+            }
         }
         self.take_filled(&mut arrivals, now);
         self.expire_unclaimed(now);
@@ -173,7 +179,26 @@ impl Tailer {
         original.map(File::id)
     }
 
-    /// Looks at the rotated siblings of a path. Where rotation happened since the last look, a file that
+    /// Whether the directory of a path was listed anew at this look. Most paths are of the directory that was
+    /// asked for last, and to look up a path costs more than to compare one.
+    fn is_changed(
+        &mut self,
+        path: &Path,
+        asked: &mut Option<(std::path::PathBuf, bool)>,
+        now: Timestamp,
+    ) -> bool {
+        let Some(directory) = path.parent() else { return false };
+        if let Some((known, is_fresh)) = asked
+            && known.as_os_str() == directory.as_os_str()
+        {
+            return *is_fresh;
+        }
+        let is_fresh = self.discovery.directory(directory, now).is_some_and(|listing| listing.is_fresh);
+        *asked = Some((directory.to_path_buf(), is_fresh));
+        is_fresh
+    }
+
+    /// Looks at the rotated siblings of a path whose directory has changed. Where rotation happened since the last look, a file that
     /// was not there before came and went between the two; otherwise it is none of ours.
     fn take_siblings(
         &mut self,
@@ -182,14 +207,6 @@ impl Tailer {
         arrivals: &mut Vec<Arrival>,
         now: Timestamp,
     ) {
-        let is_changed = |path: &Path, tailer: &mut Self| {
-            let listing = path.parent().and_then(|directory| tailer.discovery.directory(directory, now));
-            listing.is_some_and(|listing| listing.is_fresh)
-        };
-        let target = self.target(origin);
-        if !is_changed(origin, self) && !target.is_some_and(|path| is_changed(&path, self)) {
-            return;
-        }
         for sibling in self.siblings(origin, now) {
             let identity = sibling.stat.identity;
             if self.is_known(identity) || contains(arrivals, identity) {
