@@ -5,7 +5,7 @@
 
 use super::intake::Wall;
 use super::progress::{FileMark, Mark, Progress, Step};
-use super::saved::{Head, Saved};
+use super::saved::{Head, Places, Saved};
 use super::stream::{Reach, Stream, lock};
 use super::{Config, LogTally, State, StreamConfig};
 use crate::time::{Span, Timestamp};
@@ -76,18 +76,14 @@ impl Live {
     /// checkpoint to the next the state follows from the lines alone. To be called before the first turn.
     pub fn resume(&mut self, saved: Option<Saved>, shown: Option<Mark>) {
         self.settles_when_told = true;
-        let mut positions = HashMap::new();
+        let mut places = HashMap::new();
         if let Some(saved) = saved {
             let mut state = saved.state;
             state.reconfigure(&self.config);
             *lock(&self.state) = state;
-            positions = saved.positions;
+            places = saved.places;
         }
-        for stream in &mut self.streams {
-            if let Some(positions) = positions.remove(&self.config.streams[stream.index()].name) {
-                stream.restore(positions, &self.state);
-            }
-        }
+        self.restore(places);
         let mut state = lock(&self.state);
         state.progress = Some(Progress::default());
         state.can_be_shown = shown.is_none();
@@ -95,13 +91,34 @@ impl Live {
         self.catch_up = shown.map(|mark| CatchUp { mark, looks: 0, next: 0, idle_since: None });
     }
 
+    /// Lets each log go on where an earlier process stopped: that of its name, or else of its paths, as its lines
+    /// must not count twice in their models.
+    fn restore(&mut self, mut places: HashMap<String, Places>) {
+        let mut rest = Vec::new();
+        for stream in &mut self.streams {
+            match places.remove(&self.config.streams[stream.index()].name) {
+                Some(places) => stream.restore(places, &self.state),
+                None => rest.push(stream),
+            }
+        }
+        for stream in rest {
+            let source = &self.config.streams[stream.index()].source;
+            let is_same = |places: &Places| places.paths == source.paths && places.exclude == source.exclude;
+            let renamed = places.iter().find(|(_, places)| is_same(places)).map(|(name, _)| name.clone());
+            if let Some(places) = renamed.and_then(|name| places.remove(&name)) {
+                stream.restore(places, &self.state);
+            }
+        }
+    }
+
     /// What a checkpoint holds beside the monitors, and its number. Until it is on disk and
     /// `State::note_checkpoint` says so, scrapes note what is read from now on and what it holds.
     pub fn head(&self) -> (Head, u64) {
-        let positions: Vec<_> = self.streams.iter().map(Stream::positions).collect();
+        let places = |stream: &Stream| stream.places(&self.config.streams[stream.index()].source);
+        let places: Vec<_> = self.streams.iter().map(places).collect();
         let mut state = lock(&self.state);
         let number = state.progress.as_mut().map_or(0, Progress::begin_checkpoint);
-        (state.head(positions), number)
+        (state.head(places), number)
     }
 
     /// Changes whenever another checkpoint would hold more than the last: lines, bytes, rotations, waiting

@@ -23,18 +23,28 @@ pub struct Head {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LogHead {
     pub(super) tally: LogTally,
+    pub(super) places: Places,
+}
+
+/// How far the files of a log were read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Places {
+    pub(super) paths: Vec<String>,
+    pub(super) exclude: Vec<String>,
     pub(super) positions: Vec<Position>,
+    /// When files were last looked for.
+    pub(super) looked_at: Option<Timestamp>,
 }
 
 impl State {
-    /// What a checkpoint holds beside the monitors. `positions` are those of each log.
-    pub(super) fn head(&self, positions: Vec<Vec<Position>>) -> Head {
-        let logs = self.logs.iter().cloned().zip(positions);
+    /// What a checkpoint holds beside the monitors. `places` are those of each log.
+    pub(super) fn head(&self, places: Vec<Places>) -> Head {
+        let logs = self.logs.iter().cloned().zip(places);
         Head {
             secret: self.secret,
             found: self.found.clone(),
             models_folded: self.models_folded,
-            logs: logs.map(|(tally, positions)| LogHead { tally, positions }).collect(),
+            logs: logs.map(|(tally, places)| LogHead { tally, places }).collect(),
             monitors: self.monitors.len(),
         }
     }
@@ -43,7 +53,8 @@ impl State {
 /// A state that was read from bytes, and where its logs go on.
 pub struct Saved {
     pub(super) state: State,
-    pub(super) positions: HashMap<String, Vec<Position>>,
+    /// By name.
+    pub(super) places: HashMap<String, Places>,
 }
 
 impl Saved {
@@ -56,7 +67,7 @@ impl Saved {
         if by_name.len() != monitors.len() {
             return Err("two models have one name");
         }
-        let positions = logs.iter().map(|log| (log.tally.name.clone(), log.positions.clone())).collect();
+        let places = logs.iter().map(|log| (log.tally.name.clone(), log.places.clone())).collect();
         let logs = logs.into_iter().map(|log| log.tally).collect();
         let state = State {
             monitors,
@@ -70,7 +81,7 @@ impl Saved {
             looked_once: false,
             can_be_shown: false,
         };
-        Ok(Self { state, positions })
+        Ok(Self { state, places })
     }
 
     /// The state with which the logs go on at the positions.

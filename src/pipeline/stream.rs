@@ -4,8 +4,9 @@ mod feed;
 
 use super::intake::{Intake, Wall};
 use super::progress::{FileMark, LogMark};
+use super::saved::Places;
 use super::{Config, State, StreamConfig};
-use crate::source::identity::Position;
+use crate::source;
 use crate::source::tailer::{Cursor, Tailer};
 use crate::time::{Span, Timestamp};
 use crate::verdict::Reject;
@@ -120,15 +121,23 @@ impl Stream {
     }
 
     /// Goes on where an earlier process stopped. To be called before the first look.
-    pub fn restore(&mut self, positions: Vec<Position>, state: &Mutex<State>) {
+    pub fn restore(&mut self, places: Places, state: &Mutex<State>) {
         let tally = &lock(state).logs[self.index];
         self.watermark = tally.last_record;
-        self.tailer.restore(positions, tally.files.clone());
+        self.tailer.restore(places.positions, tally.files.clone());
+        if let Some(looked_at) = places.looked_at {
+            self.tailer.note_earlier_look(looked_at);
+        }
     }
 
     /// Where to go on after a restart.
-    pub fn positions(&self) -> Vec<Position> {
-        self.tailer.positions().collect()
+    pub fn places(&self, source: &source::Config) -> Places {
+        Places {
+            paths: source.paths.clone(),
+            exclude: source.exclude.clone(),
+            positions: self.tailer.positions().collect(),
+            looked_at: self.tailer.looked_at(),
+        }
     }
 
     /// Whether the files have been read again as far as a mark says.

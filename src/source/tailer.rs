@@ -56,6 +56,7 @@ pub struct Tailer {
     next_id: u64,
     open_count: usize,
     looked_at: Option<Timestamp>,
+    earlier_look: Option<Timestamp>,
     waiting_since: Option<Timestamp>,
     is_restored: bool,
     tally: Tally,
@@ -136,6 +137,7 @@ impl Tailer {
             next_id: 0,
             open_count: 0,
             looked_at: None,
+            earlier_look: None,
             waiting_since: None,
             is_restored: false,
             tally: Tally::default(),
@@ -151,6 +153,17 @@ impl Tailer {
         self.unclaimed = positions;
         self.tally = tally;
         self.is_restored = true;
+    }
+
+    /// When the earlier run last looked: what was written later, under a path of which it knew no file, came
+    /// and was rotated meanwhile. To be called before the first look.
+    pub fn note_earlier_look(&mut self, at: Timestamp) {
+        self.earlier_look = Some(at);
+    }
+
+    /// When it last looked.
+    pub fn looked_at(&self) -> Option<Timestamp> {
+        self.looked_at
     }
 
     /// Finds what appeared, left, was rotated or truncated since the last look. To be called about every

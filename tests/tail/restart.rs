@@ -55,6 +55,28 @@ fn scenario_78_where_to_start_is_ignored_once_there_are_positions() {
 }
 
 #[test]
+fn scenario_68_came_and_renamed_while_down_where_there_was_no_file_before() {
+    let logs = Logs::new();
+    logs.write("app.log.9", "an old backup\n");
+    logs.age("app.log.9");
+    let config = config(&[logs.path("app.log")]);
+    let mut reader = Reader::new(&config);
+    assert!(reader.step().take().is_empty());
+    logs.write("app.log", "a\n");
+    logs.rename("app.log", "app.log.1");
+    // The last look was after the backup and before the new file.
+    let old = logs.path("app.log.9").metadata().and_then(|file| file.modified()).expect("a time");
+    let old = old.duration_since(std::time::UNIX_EPOCH).expect("after the epoch");
+    let looked_at = Timestamp::default().plus(old.into()).plus(Span::from_seconds(1800));
+    reader.restart(&config);
+    reader.tailer.note_earlier_look(looked_at);
+    assert_eq!(reader.pause().take(), ["a"]);
+    reader.restart(&config);
+    reader.tailer.note_earlier_look(looked_at);
+    assert!(reader.pause().take().is_empty());
+}
+
+#[test]
 fn scenario_68_renamed_while_down_once_or_more() {
     for rotations in 1..4_u32 {
         let logs = Logs::new();

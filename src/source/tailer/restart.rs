@@ -123,6 +123,7 @@ impl Tailer {
         });
         let oldest_waiting = waiting.iter().filter(|position| position.is_of(origin));
         let since = newest.max().or_else(|| oldest_waiting.map(|position| position.modified).min());
+        let since = since.or_else(|| self.earlier_look.map(Timestamp::as_nanos));
         for sibling in self.siblings(origin, now) {
             if contains(arrivals, sibling.stat.identity) || sibling.stat.size == 0 {
                 continue;
