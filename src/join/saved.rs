@@ -152,6 +152,3 @@ impl Join {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

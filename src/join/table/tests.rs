@@ -1,6 +1,7 @@
 //! Tests of the join: each rule by name, then the whole against a model that is plainly right.
 
 use super::*;
+use crate::join::saved::{Head, Saved, Walk};
 use crate::join::{UNTIMED, Waiting};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -441,11 +442,30 @@ fn a_waiting_prediction_takes_at_most_80_bytes_beside_its_slices_and_scores() {
 /// One thing that can happen to a join; times in seconds, `None` is untimed.
 #[derive(Clone, Debug)]
 enum Step {
-    Predict { id: u128, time: Option<i64>, version: u16, slices: [u16; SLICES], scored: bool },
-    Label { id: u128, time: Option<i64>, class: u16 },
-    Half { id: u128, time: Option<i64>, slices: [u16; SLICES], latency: Option<i32> },
-    Expire { clock: i64 },
+    Predict {
+        id: u128,
+        time: Option<i64>,
+        version: u16,
+        slices: [u16; SLICES],
+        scored: bool,
+    },
+    Label {
+        id: u128,
+        time: Option<i64>,
+        class: u16,
+    },
+    Half {
+        id: u128,
+        time: Option<i64>,
+        slices: [u16; SLICES],
+        latency: Option<i32>,
+    },
+    Expire {
+        clock: i64,
+    },
     End,
+    /// The process ends, and another goes on from its bytes.
+    Restart,
 }
 
 /// What the model knows of one id.
@@ -710,6 +730,7 @@ impl Both {
                 join.end_labels(&mut settle);
                 model.end();
             }
+            Step::Restart => *join = restarted(join),
         }
         self.check();
     }
@@ -749,6 +770,23 @@ impl Both {
     }
 }
 
+/// The join that is read from the bytes of another.
+fn restarted(join: &Join) -> Join {
+    let mut bytes = postcard::to_stdvec(&join.head()).expect("bytes");
+    let mut walk = Walk::default();
+    while let Some(entry) = walk.next(join) {
+        bytes = postcard::to_extend(&entry, bytes).expect("bytes");
+    }
+    let (head, mut rest): (Head, &[u8]) = postcard::take_from_bytes(&bytes).expect("a head");
+    let mut restored = Join::restore(&head);
+    while !rest.is_empty() {
+        let (entry, left): (Saved<'_>, &[u8]) = postcard::take_from_bytes(rest).expect("an entry");
+        restored.put_back(&head, &entry).expect("an entry of this join");
+        rest = left;
+    }
+    restored
+}
+
 fn steps(times: BoxedStrategy<Option<i64>>) -> impl Strategy<Value = Vec<Step>> {
     let id = 0..8u128;
     let slices = [0..3u16, 0..3u16];
@@ -759,7 +797,7 @@ fn steps(times: BoxedStrategy<Option<i64>>) -> impl Strategy<Value = Vec<Step>> 
     let half = (id, times, slices, proptest::option::of(0..5))
         .prop_map(|(id, time, slices, latency)| Step::Half { id, time, slices, latency });
     let expire = (0..60i64).prop_map(|clock| Step::Expire { clock });
-    let one = prop_oneof![8 => predict, 8 => label, 4 => half, 4 => expire, 1 => Just(Step::End)];
+    let one = prop_oneof![8 => predict, 8 => label, 4 => half, 4 => expire, 1 => Just(Step::End), 2 => Just(Step::Restart)];
     proptest::collection::vec(one, 0..120)
 }
 
@@ -773,7 +811,7 @@ fn in_order(mut steps: Vec<Step>) -> Vec<Step> {
                 *time = Some(now);
             }
             Step::Expire { clock } => *clock = now,
-            Step::End => {}
+            Step::End | Step::Restart => {}
         }
     }
     steps
