@@ -22,12 +22,6 @@ pub struct Stream {
     cursor: Cursor,
     intake: Intake,
     feeds: HashMap<FileId, Feed>,
-    /// Whether a file of a mark is not among those that are followed.
-    pub fn lacks(&self, mark: &LogMark) -> bool {
-        let is_followed = |file: &FileMark| self.tailer.files().any(|followed| followed.taken().0 == file.file);
-        !mark.files.iter().all(is_followed)
-    }
-
     /// Whether the last turn found something, so that there may be more.
     behind: bool,
     /// Event time of the newest record; `Timestamp::MIN` before the first.
@@ -160,6 +154,13 @@ impl Stream {
             }
         }
         reach
+    }
+
+    /// Whether a file of a mark is not among those that are followed.
+    pub fn lacks(&self, mark: &LogMark) -> bool {
+        let is_followed =
+            |file: &FileMark| self.tailer.files().any(|followed| followed.taken().0 == file.file);
+        !mark.files.iter().all(is_followed)
     }
 
     /// Whether the last turn found something, so that there may be more.
