@@ -261,3 +261,31 @@ proptest! {
         prop_assert_eq!(differing(&killed, &never), Vec::<(&String, &String)>::new());
     }
 }
+
+/// The first look lists a directory and then opens what it found; a file that is renamed in between is in neither
+/// place, and is found by the next look.
+#[test]
+fn a_file_that_is_renamed_during_the_first_look_is_waited_for() {
+    let mut process = Process::new(Timestamp::from_seconds(1_700_000_000));
+    let line =
+        br#"{"model": "binary", "id": "a", "t": 1700000000, "v": "1", "y": "1", "p": 0.9, "status": "200"}"#;
+    let mut write = |process: &mut Process| {
+        process.write("predictions", &[&line[..], b"\n"].concat());
+        process.read();
+    };
+    write(&mut process);
+    process.take_checkpoint();
+    write(&mut process);
+    process.scrape();
+
+    let elsewhere = TempDir::new().expect("a directory");
+    let hidden = elsewhere.path().join("hidden");
+    fs::rename(process.directory.path().join("predictions"), &hidden).expect("renamed");
+    process.crash();
+    process.read();
+    assert!(process.live.is_catching_up(), "it may only have been renamed");
+    fs::rename(&hidden, process.directory.path().join("predictions.1")).expect("renamed");
+    process.read();
+    assert!(!process.live.is_catching_up(), "all that was shown is there");
+    process.scrape();
+}
