@@ -220,6 +220,24 @@ impl<A: Accumulator> Windows<A> {
         }
     }
 
+    /// Goes on with other windows and another empty state: a window that is in both keeps what it holds,
+    /// with `change` made to each of its states, and a new one is empty. A longer window cannot be filled from
+    /// a shorter one, nor `all` from any.
+    pub fn reconfigure(&mut self, spans: &[Span], all: bool, empty: &A, change: impl Fn(&mut A)) {
+        let mut old = std::mem::replace(self, Self::new(spans, all, empty));
+        for ring in &mut self.rings {
+            if let Some(kept) = old.rings.iter().position(|before| before.window == ring.window) {
+                *ring = old.rings.swap_remove(kept);
+                ring.empty = empty.clone();
+                ring.slots.iter_mut().chain([&mut ring.closed]).flatten().for_each(|state| change(state));
+            }
+        }
+        if let (Some(all), Some(mut kept)) = (&mut self.all, old.all) {
+            change(&mut kept);
+            *all = kept;
+        }
+    }
+
     pub fn advance(&mut self, now: Timestamp) {
         self.rings.iter_mut().for_each(|ring| ring.advance(now));
     }

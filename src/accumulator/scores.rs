@@ -77,9 +77,16 @@ pub struct ScoreTally {
     /// Binary: of the positive class. Multiclass: of each scored class against the rest.
     ranking: Vec<ScoreBins>,
     top_k: Arc<[u32]>,
-    top_k_hits: Vec<u64>,
-    /// Outcomes in `top_k_hits`.
-    ranked: u64,
+    top_k_counts: Vec<TopK>,
+}
+
+/// Outcomes with a score for each class, counted for one k. Each k has a base of its own, so that one that
+/// is added later leaves the others as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct TopK {
+    pub ranked: u64,
+    /// Those whose actual class is among the k of highest score.
+    pub hits: u64,
 }
 
 /// Scores that fell into one bin of the calibration.
@@ -173,10 +180,19 @@ impl ScoreTally {
             unscored: 0,
             calibration: [CalibrationBin::default(); CALIBRATION_BINS],
             ranking: vec![ScoreBins::default(); scored],
-            top_k_hits: vec![0; top_k.len()],
+            top_k_counts: vec![TopK::default(); top_k.len()],
             top_k,
-            ranked: 0,
         }
+    }
+
+    /// The same tally with its scored classes in another order (`order` has the present place of each) and
+    /// for other numbers of top classes: a k that was counted so far keeps its counts.
+    pub fn rearrange(&mut self, order: &[usize], top_k: &Arc<[u32]>) {
+        assert_eq!(order.len(), self.ranking.len(), "only the order of the scored classes may change");
+        self.ranking = order.iter().map(|&place| self.ranking[place].clone()).collect();
+        let counts = |k| self.top_k().find(|&(counted, _)| counted == k).map(|(_, counts)| counts);
+        self.top_k_counts = top_k.iter().map(|&k| counts(k).unwrap_or_default()).collect();
+        self.top_k = Arc::clone(top_k);
     }
 
     /// Outcomes with a probability for their actual class.
@@ -215,14 +231,9 @@ impl ScoreTally {
         &self.ranking
     }
 
-    /// Each k with its hits.
-    pub fn top_k(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
-        self.top_k.iter().copied().zip(self.top_k_hits.iter().copied())
-    }
-
-    /// Outcomes with a score for each class, the base of `top_k`.
-    pub fn ranked(&self) -> u64 {
-        self.ranked
+    /// Each k with what was counted for it.
+    pub fn top_k(&self) -> impl Iterator<Item = (u32, TopK)> + '_ {
+        self.top_k.iter().copied().zip(self.top_k_counts.iter().copied())
     }
 }
 
@@ -254,9 +265,9 @@ impl Accumulator for ScoreTally {
             ranking.update(BinnedScore { bin, positive: terms.actual.map(usize::from) == Some(class) });
         }
         if let Some(rank) = terms.rank {
-            self.ranked += 1;
-            for (hits, &k) in self.top_k_hits.iter_mut().zip(self.top_k.iter()) {
-                *hits += u64::from(rank < k);
+            for (counts, &k) in self.top_k_counts.iter_mut().zip(self.top_k.iter()) {
+                counts.ranked += 1;
+                counts.hits += u64::from(rank < k);
             }
         }
     }
@@ -275,8 +286,10 @@ impl Accumulator for ScoreTally {
             ours.score.merge(&theirs.score);
         }
         self.ranking.iter_mut().zip(&other.ranking).for_each(|(ours, theirs)| ours.merge(theirs));
-        self.top_k_hits.iter_mut().zip(&other.top_k_hits).for_each(|(ours, theirs)| *ours += theirs);
-        self.ranked += other.ranked;
+        for (ours, theirs) in self.top_k_counts.iter_mut().zip(&other.top_k_counts) {
+            ours.ranked += theirs.ranked;
+            ours.hits += theirs.hits;
+        }
     }
 
     fn reset(&mut self) {
@@ -287,13 +300,12 @@ impl Accumulator for ScoreTally {
         self.unscored = 0;
         self.calibration = [CalibrationBin::default(); CALIBRATION_BINS];
         self.ranking.iter_mut().for_each(ScoreBins::reset);
-        self.top_k_hits.fill(0);
-        self.ranked = 0;
+        self.top_k_counts.fill(TopK::default());
     }
 
     fn fits(&self, other: &Self) -> bool {
         self.top_k == other.top_k
-            && self.top_k_hits.len() == other.top_k_hits.len()
+            && self.top_k_counts.len() == other.top_k_counts.len()
             && self.ranking.len() == other.ranking.len()
             && self.ranking.iter().zip(&other.ranking).all(|(ours, theirs)| ours.fits(theirs))
     }
@@ -301,7 +313,7 @@ impl Accumulator for ScoreTally {
     fn heap_bytes(&self) -> usize {
         self.ranking.capacity() * size_of::<ScoreBins>()
             + self.ranking.iter().map(ScoreBins::heap_bytes).sum::<usize>()
-            + self.top_k_hits.capacity() * size_of::<u64>()
+            + self.top_k_counts.capacity() * size_of::<TopK>()
     }
 }
 

@@ -14,7 +14,7 @@ pub mod saved;
 mod table;
 
 pub use key::{Key, Secret};
-pub use offer::{Half, Label, Offer, Prediction, Settled};
+pub use offer::{Half, Label, Offer, Prediction, Settled, Waiting};
 pub use table::Join;
 
 use crate::time::{Span, Timestamp};

@@ -67,3 +67,10 @@ pub enum Settled {
     /// A label that met no prediction, in time or because it had to make room.
     LabelUnmatched,
 }
+
+/// Something that waits, with what may be changed about it: class, fingerprint and value.
+#[derive(Debug)]
+pub enum Waiting<'a> {
+    Prediction(&'a mut Prediction),
+    Label(&'a mut Label),
+}

@@ -11,6 +11,8 @@ use super::{Config, Key, Labels};
 use crate::time::{Span, Timestamp};
 use hashbrown::HashTable;
 
+mod carry;
+
 /// The join of one model.
 #[derive(Clone, Debug)]
 pub struct Join {
@@ -52,15 +54,6 @@ impl Join {
             sequence: 0,
             labels_waiting: 0,
         }
-    }
-
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
-
-    /// Goes on with other bounds; what is beyond a lower `max_pending` leaves as others come.
-    pub fn reconfigure(&mut self, config: Config) {
-        self.config = config;
     }
 
     /// Labels that wait for their prediction.
@@ -267,7 +260,7 @@ impl Join {
     }
 
     fn insert(&mut self, key: Key, state: State, time: Timestamp, settle: &mut impl FnMut(Settled)) -> u32 {
-        if self.len() >= self.config.max_pending {
+        while self.len() >= self.config.max_pending.max(1) {
             self.evict(settle);
         }
         let fresh = Entry {

@@ -140,9 +140,10 @@ impl Buffer {
         self.unwrap.expire(now)
     }
 
-    /// Takes over the open lines of the file that was rotated to make place for this one.
-    pub fn inherit(&mut self, before: &mut Self) {
-        self.unwrap.inherit(&mut before.unwrap);
+    /// Takes over the open lines of the file that was rotated to make place for this one, and says whether
+    /// there were any. Until they end, `committed` stays at 0, and they are to be found in that file alone.
+    pub fn inherit(&mut self, before: &mut Self) -> bool {
+        self.unwrap.inherit(&mut before.unwrap)
     }
 
     /// Gives memory back while the file is quiet.

@@ -135,8 +135,9 @@ impl Unwrap {
         count
     }
 
-    /// Takes over the open lines of the file before this one.
-    pub(super) fn inherit(&mut self, before: &mut Self) {
+    /// Takes over the open lines of the file before this one, and says whether there were any.
+    pub(super) fn inherit(&mut self, before: &mut Self) -> bool {
+        let mut is_any = false;
         for (mine, theirs) in self.open.iter_mut().zip(&mut before.open) {
             if let Some(mut since) = theirs.since.take()
                 && mine.since.is_none()
@@ -146,8 +147,10 @@ impl Unwrap {
                 mine.too_long = theirs.too_long;
                 mine.since = Some(since);
                 theirs.clear();
+                is_any = true;
             }
         }
+        is_any
     }
 
     pub(super) fn clear(&mut self) {

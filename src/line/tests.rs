@@ -54,23 +54,64 @@ fn ok(text: &str) -> Result<String, Reject> {
     Ok(text.to_string())
 }
 
+/// Texts with the offsets that they and what is behind them have in the file.
+fn assert_lines(input: &[u8], expected: &[(&str, u64, u64)]) {
+    let expected: Found =
+        expected.iter().map(|(text, offset, end)| Ok((text.to_string(), *offset, *end))).collect();
+    for cuts in [vec![], vec![1; input.len()]] {
+        assert_eq!(read(&PLAIN, input, &cuts), expected, "{input:?}");
+    }
+}
+
 #[test]
-fn scenario_19_to_24_line_ends_and_raw_offsets() {
-    type Case<'a> = (&'a [u8], &'a [(&'a str, u64, u64)]);
-    let cases: [Case<'_>; 8] = [
-        (b"", &[]),
-        (b"a\nb\n", &[("a", 0, 2), ("b", 2, 4)]),
-        (b"a\r\nb\nc\r\n", &[("a", 0, 3), ("b", 3, 5), ("c", 5, 8)]),
-        (b"\n\na\n", &[("", 0, 1), ("", 1, 2), ("a", 2, 4)]),
-        (b"\r\n", &[("", 0, 2)]),
-        (b"a\rb\n", &[("a\rb", 0, 4)]),
-        (b"a\nrest", &[("a", 0, 2), ("rest", 2, 6)]),
-        (b"a\nrest\r", &[("a", 0, 2), ("rest", 2, 7)]),
-    ];
-    for (input, expected) in cases {
-        let expected: Found =
-            expected.iter().map(|(text, offset, end)| Ok((text.to_string(), *offset, *end))).collect();
-        assert_eq!(read(&PLAIN, input, &[]), expected, "{input:?}");
+fn scenario_19_several_lines_in_one_read() {
+    assert_lines(b"", &[]);
+    assert_lines(b"a\nb\n", &[("a", 0, 2), ("b", 2, 4)]);
+    assert_lines(b"a\nrest", &[("a", 0, 2), ("rest", 2, 6)]);
+}
+
+#[test]
+fn scenario_20_a_line_in_two_reads_is_one() {
+    for cut in 0..9 {
+        let expected: Found = vec![Ok(("one line".to_string(), 0, 9))];
+        assert_eq!(read(&PLAIN, b"one line\n", &[cut]), expected);
+    }
+}
+
+#[test]
+fn scenario_23_empty_lines_are_lines() {
+    assert_lines(b"\n\na\n", &[("", 0, 1), ("", 1, 2), ("a", 2, 4)]);
+    assert_lines(b"\n", &[("", 0, 1)]);
+    assert_lines(b"\r\n\r\n", &[("", 0, 2), ("", 2, 4)]);
+}
+
+#[test]
+fn scenario_24_line_ends_of_every_kind_and_offsets_of_raw_bytes() {
+    assert_lines(b"a\r\nb\nc\r\n", &[("a", 0, 3), ("b", 3, 5), ("c", 5, 8)]);
+    assert_lines(b"a\rb\n", &[("a\rb", 0, 4)]);
+    assert_lines(b"a\r\r\n", &[("a\r", 0, 4)]);
+    assert_lines(b"a\nrest\r", &[("a", 0, 2), ("rest", 2, 7)]);
+}
+
+#[test]
+fn scenario_25_a_line_end_of_two_bytes_split_between_reads() {
+    let expected: Found = vec![Ok(("a".to_string(), 0, 3)), Ok(("b".to_string(), 3, 6))];
+    for cut in 0..6 {
+        assert_eq!(read(&PLAIN, b"a\r\nb\r\n", &[cut]), expected);
+    }
+    // A doubled quote is one token of two bytes, too.
+    for cut in 0..14 {
+        let texts: Vec<_> = read(&CSV, b"\"a\"\"\nb\",c\nd\n", &[cut]).into_iter().collect();
+        assert_eq!(texts.len(), 2, "{cut}: {texts:?}");
+    }
+}
+
+#[test]
+fn scenario_31_a_character_split_between_reads_is_whole() {
+    let input = "\u{e9}\u{65e5}\u{1f600}\n".as_bytes();
+    for cut in 0..input.len() {
+        let expected: Found = vec![Ok(("\u{e9}\u{65e5}\u{1f600}".to_string(), 0, 10))];
+        assert_eq!(read(&PLAIN, input, &[cut]), expected, "{cut}");
     }
 }
 
@@ -89,16 +130,31 @@ fn scenario_21_an_unterminated_line_stays_pending_until_finish() {
 }
 
 #[test]
-fn scenario_26_27_lines_about_the_limit_leave_their_neighbours_intact() {
-    let exact = "x".repeat(16);
-    let over = "y".repeat(17);
-    let input = format!("a\n{exact}\n{exact}\r\n{over}\n{over}\r\n{}\nb\n", "z".repeat(100_000));
-    let long = Err(Reject::TooLong);
-    assert_eq!(
-        texts(&PLAIN, input.as_bytes()),
-        [ok("a"), ok(&exact), ok(&exact), long.clone(), long.clone(), long, ok("b")]
-    );
+fn scenario_26_lines_about_the_limit_and_longer_than_a_read() {
+    let (exact, over) = ("x".repeat(16), "y".repeat(17));
+    for (line, is_line) in [(&exact, true), (&over, false)] {
+        for end in ["\n", "\r\n"] {
+            let expected = if is_line { ok(line) } else { Err(Reject::TooLong) };
+            assert_eq!(texts(&PLAIN, format!("{line}{end}").as_bytes()), [expected]);
+        }
+    }
     assert_eq!(texts(&PLAIN, format!("\u{feff}{exact}\r\n").as_bytes()), [ok(&exact)]);
+    let config = Config { line_bytes_max: 1 << 20, ..PLAIN };
+    let long = "z".repeat(3 * crate::limits::BATCH_BYTES_MAX);
+    assert_eq!(texts(&config, format!("{long}\na\n").as_bytes()), [ok(&long), ok("a")]);
+}
+
+#[test]
+fn scenario_27_a_line_over_the_limit_leaves_its_neighbours_intact() {
+    for length in [17, 300, 100_000] {
+        let input = format!("a\n{}\nb\n", "z".repeat(length));
+        let expected: Found = vec![
+            Ok(("a".to_string(), 0, 2)),
+            Err(Reject::TooLong),
+            Ok(("b".to_string(), length as u64 + 3, length as u64 + 5)),
+        ];
+        assert_eq!(read(&PLAIN, input.as_bytes(), &[]), expected);
+    }
 }
 
 #[test]
@@ -141,23 +197,22 @@ fn scenario_32_byte_order_marks() {
 }
 
 #[test]
-fn scenario_33_34_nuls_before_a_line_are_skipped_and_counted() {
+fn scenario_33_nuls_at_the_head_are_skipped_and_counted() {
     let mut input = vec![0; 100_000];
-    input.extend(b"a\nb\0c\n\0\0d\n");
-    let found = read(&PLAIN, &input, &[]);
-    assert_eq!(
-        found,
-        [
-            Ok(("a".to_string(), 100_000, 100_002)),
-            Ok(("b\0c".to_string(), 100_002, 100_006)),
-            Ok(("d".to_string(), 100_008, 100_010))
-        ]
-    );
+    input.extend(b"a\n");
+    assert_eq!(read(&PLAIN, &input, &[]), [Ok(("a".to_string(), 100_000, 100_002))]);
     let mut buffer = Buffer::new(&PLAIN);
     buffer.space()[..5].copy_from_slice(b"\0\0\0a\n");
     buffer.filled(5, Timestamp::default());
     assert!(buffer.next_line().is_some());
     assert_eq!(buffer.nul_bytes(), 3);
+}
+
+#[test]
+fn scenario_34_nuls_within_a_line_stay_and_those_before_one_go() {
+    assert_lines(b"b\0c\n\0\0d\n", &[("b\0c", 0, 4), ("d", 6, 8)]);
+    // A power loss leaves a block of them in place of the end of a line.
+    assert_lines(b"a\nhal\0\0\0\nb\n", &[("a", 0, 2), ("hal\0\0\0", 2, 9), ("b", 9, 11)]);
 }
 
 #[test]

@@ -62,19 +62,56 @@ impl Classes {
         self.declared
     }
 
+    /// Goes on with other limits; the declared classes stay whatever they are.
+    pub fn set_limits(&mut self, limits: &Limits) {
+        self.vocabulary.set_limits(limits.values.max(self.declared), limits.value_length);
+    }
+
+    /// The id of a class that a log's mapping names, which is taken whatever the limits say.
+    fn declare(&mut self, class: &str) -> u16 {
+        let Self { vocabulary, digits, .. } = self;
+        let text = class::canonical(Value::Text(class), |text| vocabulary.find(text).is_some(), digits);
+        text.map_or(FOLDED, |text| vocabulary.declare(text))
+    }
+
+    /// Both classes of an outcome, where one was folded before the other had an id of its own: a limit was
+    /// reached when the one came and is not any more.
+    pub fn reconcile(&self, predicted: Class, actual: Class) -> (Class, Class) {
+        let is = |folded: Class, named: Class| {
+            folded.id == FOLDED && named.id != FOLDED && folded.fingerprint == self.fingerprint(named.id)
+        };
+        match () {
+            () if is(predicted, actual) => (actual, actual),
+            () if is(actual, predicted) => (predicted, predicted),
+            () => (predicted, actual),
+        }
+    }
+
+    /// What a folded class of other classes is among these, as far as its fingerprint tells. `None`: in binary
+    /// it is neither of the two.
+    pub fn recall(&self, fingerprint: u32) -> Option<Class> {
+        if !self.binary {
+            return Some(Class { id: FOLDED, fingerprint });
+        }
+        [NEGATIVE, POSITIVE].into_iter().find(|class| self.fingerprint(class.id) == fingerprint)
+    }
+
+    fn fingerprint(&self, id: u16) -> u32 {
+        fingerprint(self.vocabulary.name(id))
+    }
+
     /// The class that a value names by its text as it stands, which is how most do.
     pub fn find(&self, value: Value<'_>) -> Option<Class> {
         let (Value::Text(text) | Value::Number(text)) = value else { return None };
         self.vocabulary.find(text.trim_ascii()).map(|id| Class { id, fingerprint: 0 })
     }
 
-    /// The ids of classes that have a score of their own, and by class id the place of its score.
+    /// The ids of classes that have a score of their own, taken whatever the limits say, and by class id the place of its score.
     pub fn places_of(&mut self, scored: &[String]) -> (Vec<u16>, Vec<Option<u16>>) {
         let mut ids = Vec::with_capacity(scored.len());
         let mut places = Vec::new();
         for (class, place) in scored.iter().zip(0_u16..) {
-            let class = self.resolve(Value::Text(class), || true);
-            let id = class.map_or(FOLDED, |class| class.id);
+            let id = self.declare(class);
             ids.push(id);
             places.resize(places.len().max(usize::from(id) + 1), None);
             places[usize::from(id)] = Some(place);
@@ -130,5 +167,11 @@ mod tests {
         let (c, d) = (resolve("c"), resolve("d"));
         assert_eq!((c.id, d.id), (FOLDED, FOLDED));
         assert!(!c.is(d) && c.is(resolve("c")));
+        classes.set_limits(&Limits { values: 3, ..LIMITS });
+        let named = classes.resolve(Value::Text("c"), || true).unwrap();
+        assert_eq!(classes.reconcile(c, named), (named, named));
+        assert_eq!(classes.reconcile(named, c), (named, named));
+        assert_eq!(classes.reconcile(d, named), (d, named));
+        assert_eq!(classes.reconcile(c, d), (c, d));
     }
 }

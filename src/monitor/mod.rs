@@ -5,6 +5,7 @@
 //! files or metric names.
 
 pub mod binding;
+mod carry;
 pub mod classes;
 mod observe;
 mod outcome;
@@ -101,22 +102,6 @@ pub struct Limits {
     pub versions: usize,
 }
 
-// === impl Config ===
-
-impl Config {
-    /// Whether states that were kept under `old` say the same under this configuration.
-    fn keeps_meaning(&self, old: &Self) -> bool {
-        self.task == old.task
-            && self.windows == old.windows
-            && self.window_all == old.window_all
-            && self.slices == old.slices
-            && self.scored == old.scored
-            && self.maps_score == old.maps_score
-            && self.buckets == old.buckets
-            && self.limits == old.limits
-    }
-}
-
 // === impl Task ===
 
 impl Task {
@@ -172,6 +157,7 @@ pub struct Monitor {
     /// done may still name it. Id 0 is `__other__`.
     versions: Vec<Option<Box<Version>>>,
     versions_folded: u64,
+    /// Slice values folded for want of series, and all that vocabularies had folded that are gone.
     slices_folded: u64,
     /// The version that was found last: records of one version come in runs.
     #[serde(skip)]
@@ -305,18 +291,6 @@ impl Monitor {
                 *version = None;
                 self.series_full = false;
             }
-        }
-    }
-
-    /// Takes over what was known under another configuration of the same model, unless that changed what
-    /// the numbers mean.
-    pub fn carry_over(&mut self, old: Self) {
-        if self.config.keeps_meaning(&old.config) {
-            let config = std::mem::replace(self, old).config;
-            self.join.reconfigure(config.join);
-            self.failed.clear();
-            self.failed.extend(self.statuses.names().map(|status| config.failed.is_match(status)));
-            self.config = config;
         }
     }
 

@@ -10,7 +10,7 @@ use super::{Moment, Monitor, Task, series, settle};
 use crate::accumulator::errors::MAGNITUDE_MAX;
 use crate::event::mapping::{Role as Field, ValueTally};
 use crate::event::{Event, Id};
-use crate::join::{Half, Label, Offer, Prediction, key};
+use crate::join::{self, Half, Label, Offer, Prediction, key};
 use crate::record::Value;
 use crate::time::Timestamp;
 
@@ -178,7 +178,7 @@ impl Monitor {
         given
     }
 
-    fn class(&mut self, value: Value<'_>) -> Option<Class> {
+    pub(super) fn class(&mut self, value: Value<'_>) -> Option<Class> {
         if let Some(class) = self.classes.find(value) {
             return Some(class);
         }
@@ -242,14 +242,12 @@ impl Monitor {
     }
 
     fn join_prediction(&mut self, id: Id<'_>, prediction: Prediction, event: &Event<'_>, moment: Moment) {
+        let Some(key) = self.sampled_key(id) else { return };
         let config = self.config.join;
-        if config.sample < 1.0 && !key::is_sampled(id, config.sample) {
-            return;
-        }
         let version = prediction.version;
         let Self { join, versions, labels, slice_ids, scores, .. } = self;
         let (offer, entry) =
-            join.predict(self.secret.key(id), &prediction, slice_ids, scores, moment.clock, &mut |settled| {
+            join.predict(key, &prediction, slice_ids, scores, moment.clock, &mut |settled| {
                 settle(settled, versions, labels, &config, moment.clock)
             });
         if !matches!(offer, Offer::Repeated { .. })
@@ -281,13 +279,13 @@ impl Monitor {
             self.labels[LabelResult::Invalid as usize] += 1;
             return;
         };
-        let config = self.config.join;
-        if config.sample < 1.0 && !key::is_sampled(id, config.sample) {
+        let Some(key) = self.sampled_key(id) else {
             self.labels[LabelResult::Unsampled as usize] += 1;
             return;
-        }
+        };
+        let config = self.config.join;
         let Self { join, versions, labels, .. } = self;
-        let (offer, entry) = join.label(self.secret.key(id), &label, moment.clock, &mut |settled| {
+        let (offer, entry) = join.label(key, &label, moment.clock, &mut |settled| {
             settle(settled, versions, labels, &config, moment.clock);
         });
         match offer {
@@ -300,6 +298,14 @@ impl Monitor {
             Offer::Repeated { version } => self.count_label(version, LabelResult::Duplicate),
             Offer::MetLabel(_) | Offer::MetLateLabel => unreachable!("these answer a prediction"),
         }
+    }
+
+    /// The key of an id that is joined: one that is sampled, or of which something is known since before the
+    /// sample was lowered.
+    fn sampled_key(&self, id: Id<'_>) -> Option<join::Key> {
+        let key = self.secret.key(id);
+        let sample = self.config.join.sample;
+        (sample >= 1.0 || key::is_sampled(id, sample) || self.join.holds(key)).then_some(key)
     }
 
     /// Counts what became of a label by its version, where that is known and still here.

@@ -60,6 +60,7 @@ impl Monitor {
         }
         let predicted = Class { id: prediction.class, fingerprint: prediction.fingerprint };
         let actual = Class { id: label.class, fingerprint: label.fingerprint };
+        let (predicted, actual) = self.classes.reconcile(predicted, actual);
         let score = (!prediction.value.is_nan()).then_some(prediction.value);
         let outcome = ClassOutcome {
             predicted: predicted.id,
@@ -67,8 +68,8 @@ impl Monitor {
             correct: predicted.is(actual),
             score,
             scores,
-            actual_score: self.score_places.get(usize::from(label.class)).copied().flatten(),
-            positive: label.class == POSITIVE.id,
+            actual_score: self.score_places.get(usize::from(actual.id)).copied().flatten(),
+            positive: actual.id == POSITIVE.id,
         };
         match (&self.config.task, score) {
             (Task::Binary { .. }, Some(score)) => terms.set_binary(score, outcome.positive),

@@ -113,6 +113,20 @@ impl Vocabulary {
         FOLDED
     }
 
+    /// The id of a declared value, which is taken whatever the limits say.
+    pub fn declare(&mut self, name: &str) -> u16 {
+        match self.find(name) {
+            Some(id) => id,
+            None if name == OTHER => FOLDED,
+            None => self.push(name),
+        }
+    }
+
+    /// Goes on with other limits: the values that are known stay, and those that were folded stay folded.
+    pub fn set_limits(&mut self, limit: usize, length_max: usize) {
+        (self.limit, self.length_max) = (limit, length_max);
+    }
+
     fn push(&mut self, name: &str) -> u16 {
         let id = self.names.len() as u16;
         self.names.push(name.into());
@@ -137,6 +151,19 @@ mod tests {
         assert_eq!(vocabulary.intern("b", || false), 2);
         assert_eq!(vocabulary.folded(), 4);
         assert_eq!(vocabulary.names().collect::<Vec<_>>(), [OTHER, "a", "b"]);
+    }
+
+    #[test]
+    fn other_limits_hold_from_now_on() {
+        let mut vocabulary = Vocabulary::new(&[], 2, 3);
+        assert_eq!(["a", "b", "c"].map(|name| vocabulary.intern(name, || true)), [1, 2, FOLDED]);
+        vocabulary.set_limits(1, 1);
+        assert_eq!(["a", "b", "c"].map(|name| vocabulary.intern(name, || true)), [1, 2, FOLDED]);
+        assert_eq!(vocabulary.declare("declared"), 3);
+        assert_eq!(vocabulary.declare(OTHER), FOLDED);
+        vocabulary.set_limits(5, 1);
+        assert_eq!(["c", "long", "declared"].map(|name| vocabulary.intern(name, || true)), [4, FOLDED, 3]);
+        assert_eq!(vocabulary.folded(), 3);
     }
 
     #[test]

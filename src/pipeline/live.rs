@@ -7,7 +7,7 @@ use super::intake::Wall;
 use super::progress::{FileMark, Mark, Step};
 use super::saved::{Head, Saved};
 use super::stream::{Reach, Stream, lock};
-use super::{Config, LogTally, State};
+use super::{Config, LogTally, State, StreamConfig};
 use crate::time::{Span, Timestamp};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -186,30 +186,28 @@ impl Live {
     /// # Errors
     /// A glob of a log is malformed; then nothing has changed.
     pub fn reconfigure(&mut self, new: Config) -> Result<(), globset::Error> {
-        let mut streams = Vec::with_capacity(new.streams.len());
-        let mut added = Vec::new();
-        for (index, log) in new.streams.iter().enumerate() {
-            if !self.config.streams.iter().any(|before| before.name == log.name) {
-                added.push(Stream::new(&new, index)?);
-            }
-        }
-        for (index, log) in new.streams.iter().enumerate() {
-            let kept = self.config.streams.iter().position(|before| before.name == log.name);
-            match kept {
-                Some(_) => {
-                    let place = self.streams.iter().position(|stream| {
-                        self.config.streams.get(stream.index()).is_some_and(|before| before.name == log.name)
-                    });
-                    let mut stream = match place {
-                        Some(place) => self.streams.remove(place),
-                        None => unreachable!("every log of a configuration has a stream"),
-                    };
-                    stream.reconfigure(&self.config, &new, index)?;
-                    streams.push(stream);
+        let fresh: Result<Vec<_>, _> = (0..new.streams.len()).map(|index| Stream::new(&new, index)).collect();
+        let mut fresh = fresh?;
+        let mut streams = Vec::with_capacity(fresh.len());
+        let mut old = std::mem::take(&mut self.streams);
+        // A log that only has another name goes on too: its lines must not count twice in their models.
+        for is_same in [StreamConfig::has_name_of, StreamConfig::has_paths_of] {
+            let mut rest = Vec::new();
+            for stream in fresh {
+                let after = &new.streams[stream.index()];
+                let same = |old: &Stream| is_same(after, &self.config.streams[old.index()]);
+                match old.iter().position(same).map(|kept| old.swap_remove(kept)) {
+                    Some(kept) => {
+                        let before = &self.config.streams[kept.index()];
+                        streams.push(stream.carry_over(kept, before, after));
+                    }
+                    None => rest.push(stream),
                 }
-                None => streams.push(added.remove(0)),
             }
+            fresh = rest;
         }
+        streams.append(&mut fresh);
+        streams.sort_by_key(Stream::index);
         lock(&self.state).reconfigure(&new);
         self.passed_over = vec![0; streams.len()];
         self.configurations += 1;

@@ -78,7 +78,7 @@ pub struct State {
     monitors: Vec<Monitor>,
     by_name: HashMap<Box<str>, usize>,
     found: Option<monitor::Config>,
-    /// Names beyond the limit of found models.
+    /// Names beyond the limit of found models, and values that models had folded that are gone.
     models_folded: u64,
     secret: join::Secret,
     pub logs: Vec<LogTally>,
@@ -98,6 +98,18 @@ impl From<line::Reject> for Reject {
             line::Reject::Encoding => Self::Encoding,
             line::Reject::Container => Self::Container,
         }
+    }
+}
+
+// === impl StreamConfig ===
+
+impl StreamConfig {
+    fn has_name_of(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+
+    fn has_paths_of(&self, other: &Self) -> bool {
+        self.source.paths == other.source.paths && self.source.exclude == other.source.exclude
     }
 }
 
@@ -205,7 +217,7 @@ impl State {
     }
 
     /// Goes on with another configuration: models and logs that stay keep what they have, others go.
-    fn reconfigure(&mut self, config: &Config) {
+    pub fn reconfigure(&mut self, config: &Config) {
         let mut old = std::mem::replace(self, Self::new(config, self.secret));
         let place_of = |log: &LogTally| self.logs.iter().position(|tally| tally.name == log.name);
         let places: Vec<_> = old.logs.iter().map(place_of).collect();
@@ -224,10 +236,11 @@ impl State {
                     let index = self.add(found.clone(), monitor.name());
                     self.monitors[index].carry_over(monitor);
                 }
-                (None, None) => {}
+                // What it folded has been counted, and a counter never goes back.
+                (None, None) => self.models_folded += monitor.folded(),
             }
         }
-        self.models_folded = old.models_folded;
+        self.models_folded += old.models_folded;
         self.settled_to = old.settled_to;
         (self.looked_once, self.can_be_shown) = (old.looked_once, old.can_be_shown);
     }

@@ -85,29 +85,35 @@ impl Stream {
         }
     }
 
-    /// The same log under another configuration: nothing is read again, and nothing left out.
-    ///
-    /// # Errors
-    /// A glob of the log is malformed; then the stream is as it was.
-    pub fn reconfigure(&mut self, old: &Config, new: &Config, index: usize) -> Result<(), globset::Error> {
-        let (before, after) = (&old.streams[self.index], &new.streams[index]);
-        if before.source != after.source || before.line != after.line || !before.record.is_same(&after.record)
-        {
+    /// Takes over the same log that ran under another configuration: nothing is read again, and nothing
+    /// left out.
+    #[must_use]
+    pub fn carry_over(mut self, old: Self, before: &StreamConfig, after: &StreamConfig) -> Self {
+        let Self { index: _, tailer, cursor, intake: _, feeds, behind, watermark, looked_at, read_up_at } =
+            old;
+        (self.behind, self.watermark) = (behind, watermark);
+        (self.looked_at, self.read_up_at) = (looked_at, read_up_at);
+        if before.source != after.source || before.line != after.line {
             // Positions are where whole lines end, so an unterminated one is read again from its start.
-            let mut tailer = Tailer::new(&after.source)?;
-            tailer.restore(self.tailer.positions().collect(), self.tailer.tally().clone());
-            self.tailer = tailer;
-            self.cursor = Cursor::default();
-            self.feeds.clear();
+            self.tailer.restore(tailer.positions().collect(), tailer.tally().clone());
+            return self;
         }
-        self.index = index;
-        self.intake = Intake::new(new, index);
-        Ok(())
+        (self.tailer, self.cursor, self.feeds) = (tailer, cursor, feeds);
+        if !before.record.is_same(&after.record) {
+            for (id, feed) in &mut self.feeds {
+                let file = self.tailer.files().find(|file| file.id() == *id);
+                feed.renew_decoder(after, file.map(File::path));
+            }
+        }
+        self
     }
 
     /// Asks the file system what is there. To be called about every 250 ms.
     pub fn look(&mut self, state: &Mutex<State>, now: Timestamp) {
         self.tailer.look(now);
+        for id in self.tailer.take_dropped() {
+            self.feeds.remove(&id);
+        }
         // What this look has found is not late yet; what the last one found, and is still unread, is.
         let read_up = self.looked_at.is_none_or(|looked_at| self.read_up_at >= looked_at);
         let lag = if read_up { Span::ZERO } else { now.since(self.read_up_at) };
@@ -239,8 +245,10 @@ impl Batch<'_> {
         if !feeds.contains_key(&id) {
             let mut feed = Feed::new(log, file.path(), &file.position());
             // A line that a container runtime has split may have its other pieces in the file before.
-            if let Some(before) = file.predecessor().and_then(|before| feeds.get_mut(&before)) {
-                feed.buffer.inherit(&mut before.buffer);
+            if let Some(before) = file.predecessor().and_then(|before| feeds.get_mut(&before))
+                && feed.buffer.inherit(&mut before.buffer)
+            {
+                file.hold_predecessor();
             }
             feeds.insert(id, feed);
         }
@@ -291,6 +299,21 @@ impl Feed {
             new.recall_header(log, path);
         }
         new
+    }
+
+    /// Goes on with lines that say something else from now on. `path` is where the file is, if anywhere.
+    fn renew_decoder(&mut self, log: &StreamConfig, path: Option<&Path>) {
+        let before = std::mem::replace(&mut self.decoder, Decoder::new(&log.record));
+        if !self.decoder.wants_header() {
+            return;
+        }
+        if let Some(header) = before.header() {
+            self.decoder.set_header(header);
+        } else if let Some(path) = path
+            && self.buffer.committed().delivered > 0
+        {
+            self.recall_header(log, path);
+        }
     }
 
     /// A file that is entered in its middle still begins with its header.

@@ -60,6 +60,10 @@ impl Csv {
         self.columns.is_none()
     }
 
+    pub(super) fn header(&self) -> Option<&[u8]> {
+        (!self.header.is_empty()).then_some(&self.header)
+    }
+
     /// Takes the line as the file's header, unless it cannot be one.
     pub(super) fn set_header(&mut self, line: &[u8]) {
         let name = |cell: Result<Cell<'_>, Reject>| {

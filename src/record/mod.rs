@@ -195,6 +195,14 @@ impl Decoder {
         matches!(&self.decode, Formats::Csv(csv) if csv.wants_header())
     }
 
+    /// The header that the file was found to have, as it was written.
+    pub fn header(&self) -> Option<&[u8]> {
+        match &self.decode {
+            Formats::Csv(csv) => csv.header(),
+            Formats::Json(_) | Formats::Logfmt(_) | Formats::Regex(_) => None,
+        }
+    }
+
     /// Tells the header of a file that is resumed in the middle. Formats without one ignore it, and so is a
     /// line that cannot be a header.
     pub fn set_header(&mut self, line: &[u8]) {

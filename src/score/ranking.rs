@@ -71,8 +71,8 @@ pub fn average_precision(bins: &ScoreBins) -> Option<Estimate> {
 /// The share of outcomes whose actual class is among the `k` of highest score; `None` for a k that is not
 /// counted.
 pub fn top_k_accuracy(tally: &ScoreTally, k: u32) -> Option<f64> {
-    let (_, hits) = tally.top_k().find(|&(counted, _)| counted == k)?;
-    ratio(hits, tally.ranked())
+    let (_, counts) = tally.top_k().find(|&(counted, _)| counted == k)?;
+    ratio(counts.hits, counts.ranked)
 }
 
 /// Σᵢ (TP + i) / (TP + i + FP) for i = 1..=P, with FP the negatives above and in the bin: the sum of

@@ -25,7 +25,7 @@ pub struct FileId(pub u64);
 /// A file and how far it was read.
 pub struct File {
     id: FileId,
-    predecessor: Option<FileId>,
+    predecessor: Option<Predecessor>,
     /// The path that lines were or are appended under; rotated siblings share it.
     origin: Arc<Path>,
     path: PathBuf,
@@ -63,6 +63,16 @@ struct Commit {
     offset: u64,
     delivered: u64,
     tail: Vec<u8>,
+}
+
+/// The file that was read under the same path before this one.
+struct Predecessor {
+    id: FileId,
+    /// Where it and those before it stood when the reading of this one began, until this one has a whole
+    /// line. None: it has not begun.
+    positions: Option<Vec<Position>>,
+    /// Whether a line that began there goes on here.
+    is_held: bool,
 }
 
 /// What was cut off, until it is known whether a copy of it was made.
@@ -127,7 +137,15 @@ impl File {
     /// The file that was read under the same path before this one was begun: a line that a container
     /// runtime split may go on from there to here.
     pub fn predecessor(&self) -> Option<FileId> {
-        self.predecessor
+        self.predecessor.as_ref().map(|before| before.id)
+    }
+
+    /// A line that began in the predecessor goes on here: until a whole line reaches into this file, the
+    /// predecessor's position stays where that line began, so that a restart finds its beginning.
+    pub fn hold_predecessor(&mut self) {
+        if let Some(before) = &mut self.predecessor {
+            before.is_held = true;
+        }
     }
 
     /// Where it was last seen.
@@ -143,10 +161,13 @@ impl File {
     /// Takes note of how far whole lines reach: what `line::Buffer::committed` says.
     pub fn commit(&mut self, offset: u64, delivered: u64, tail: &[u8]) {
         assert!(offset <= self.trace.offset, "lines cannot reach beyond what was read");
-        self.commit.offset = offset;
+        self.commit.advance(offset, tail);
         self.commit.delivered = delivered;
-        self.commit.tail.clear();
-        self.commit.tail.extend_from_slice(&tail[tail.len().saturating_sub(POSITION_BYTES)..]);
+        if let Some(before) = &mut self.predecessor
+            && (offset > 0 || !before.is_held)
+        {
+            before.release();
+        }
     }
 
     /// Which file it is, and up to where its lines were given out; cheap, and enough to see after a restart
@@ -185,7 +206,24 @@ impl File {
     }
 
     pub(super) fn set_predecessor(&mut self, predecessor: Option<FileId>) {
-        self.predecessor = predecessor;
+        self.predecessor = predecessor.map(|id| Predecessor { id, positions: None, is_held: false });
+    }
+
+    /// The predecessor, if its positions are still to be noted.
+    pub(super) fn unnoted_predecessor(&self) -> Option<FileId> {
+        self.predecessor.as_ref().filter(|before| before.positions.is_none()).map(|before| before.id)
+    }
+
+    pub(super) fn note_predecessor(&mut self, positions: Vec<Position>) {
+        if let Some(before) = &mut self.predecessor {
+            before.positions = Some(positions);
+        }
+    }
+
+    /// Positions that earlier files keep, as a line of theirs goes on here.
+    pub(super) fn held(&self) -> &[Position] {
+        let held = self.predecessor.as_ref().filter(|before| before.is_held);
+        held.and_then(|before| before.positions.as_deref()).unwrap_or_default()
     }
 
     pub(super) fn is_ended(&self) -> bool {
@@ -283,6 +321,33 @@ impl File {
 
     pub(super) fn take_events(&mut self) -> Events {
         std::mem::take(&mut self.events)
+    }
+}
+
+// === impl Commit ===
+
+impl Commit {
+    /// `tail` ends at `offset`. After a restart it holds only what was read since: what stood before that
+    /// is in the tail so far.
+    fn advance(&mut self, offset: u64, tail: &[u8]) {
+        let tail = &tail[tail.len().saturating_sub(POSITION_BYTES)..];
+        let known_from = self.offset - self.tail.len() as u64;
+        let known = (offset - tail.len() as u64)
+            .checked_sub(known_from)
+            .and_then(|count| usize::try_from(count).ok());
+        let kept = known.filter(|count| *count <= self.tail.len()).unwrap_or(0);
+        self.tail.truncate(kept);
+        self.tail.drain(..(kept + tail.len()).saturating_sub(POSITION_BYTES).min(kept));
+        self.tail.extend_from_slice(tail);
+        self.offset = offset;
+    }
+}
+
+// === impl Predecessor ===
+
+impl Predecessor {
+    fn release(&mut self) {
+        (self.positions, self.is_held) = (Some(Vec::new()), false);
     }
 }
 

@@ -5,6 +5,7 @@
 //! same. Content alone would confuse logs that share a header; the inode alone would confuse a file with
 //! the next one in its place.
 
+use super::open::open_regular;
 use crate::limits::POSITION_BYTES;
 use siphasher::sip::SipHasher13;
 use std::fs;
@@ -125,6 +126,16 @@ impl Position {
         let mut window = [0; POSITION_BYTES];
         let from = self.offset.saturating_sub(u64::from(self.tail.length));
         Ok(self.head.is_at(file, 0, &mut window)? && self.tail.is_at(file, from, &mut window)?)
+    }
+
+    /// Whether something was read, and stands in this file.
+    pub(super) fn stands_in(&self, file: &fs::File, size: u64) -> io::Result<bool> {
+        Ok(self.offset > 0 && self.is_in(file, size)?)
+    }
+
+    /// As `is_in`, of the file that the path leads to; `false` where it cannot be read.
+    pub(super) fn is_in_path(&self, path: &Path) -> bool {
+        open_regular(path).is_ok_and(|(handle, stat)| self.is_in(&handle, stat.size).unwrap_or(false))
     }
 
     pub(super) fn is_of(&self, origin: &Path) -> bool {
@@ -267,6 +278,19 @@ impl Trace {
             milestone = milestone.saturating_mul(2);
         }
     }
+}
+
+/// Whether one file begins with the other's first bytes, of which there are some.
+pub(super) fn begin_alike(one: &Path, other: &Path) -> bool {
+    let head = |path| {
+        let mut window = [0; POSITION_BYTES];
+        let (handle, _) = open_regular(path).ok()?;
+        let count = read_fully(&handle, &mut window, 0).ok()?;
+        Some(window[..count].to_vec())
+    };
+    head(one).zip(head(other)).is_some_and(|(one, other)| {
+        !one.is_empty() && !other.is_empty() && (one.starts_with(&other) || other.starts_with(&one))
+    })
 }
 
 fn is_at(file: &fs::File, offset: u64, expected: &[u8]) -> io::Result<bool> {

@@ -8,9 +8,10 @@
 
 mod arrival;
 mod departure;
+mod order;
+mod origin;
 mod restart;
 
-use super::discover::Found;
 use super::discover::{Discovery, Findings};
 use super::file::{File, FileId};
 use super::identity::{Identity, Position, Stat};
@@ -19,6 +20,7 @@ use super::tally::{Rotation, State, Tally};
 use super::{Config, Reason, Source, StartAt};
 use crate::limits::{DIRECTORY_LIST_INTERVAL, FILES_MAX, OPEN_FILES_MAX};
 use crate::time::{Span, Timestamp};
+use origin::Origin;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,9 +41,13 @@ pub struct Tailer {
     strangers: HashMap<Identity, Stranger>,
     /// Positions of an earlier run whose file was not found yet.
     unclaimed: Vec<Position>,
+    /// The reading order of the earlier run, for the first look.
+    ranks: HashMap<Identity, usize>,
     /// Paths that match or matched.
     origins: HashMap<Arc<Path>, Origin>,
     problems: BTreeMap<PathBuf, Problem>,
+    /// Files that are followed no more and whose end was never read.
+    dropped: Vec<FileId>,
     next_id: u64,
     open_count: usize,
     looked_at: Option<Timestamp>,
@@ -58,6 +64,8 @@ struct Turn {
 
 /// A file that was read to its end.
 struct Finished {
+    /// Its place in the order of reading.
+    number: u64,
     position: Position,
     path: PathBuf,
     /// As last seen: what grows beyond it without matching a glob is given up.
@@ -80,16 +88,11 @@ struct Problem {
     seen_at: Timestamp,
 }
 
-/// What is known of a path that matches or matched.
-struct Origin {
-    /// Where it leads, if it is a symbolic link.
-    target: Option<PathBuf>,
-    seen_at: Timestamp,
-}
-
 /// When a rotated sibling that is not ours was first and last seen.
 struct Stranger {
     since: Timestamp,
+    /// Its last modification: what is written over is a stranger anew.
+    modified: i64,
     seen_at: Timestamp,
 }
 
@@ -120,8 +123,10 @@ impl Tailer {
             copies: HashMap::new(),
             strangers: HashMap::new(),
             unclaimed: Vec::new(),
+            ranks: HashMap::new(),
             origins: HashMap::new(),
             problems: BTreeMap::new(),
+            dropped: Vec::new(),
             next_id: 0,
             open_count: 0,
             looked_at: None,
@@ -136,6 +141,7 @@ impl Tailer {
     pub fn restore(&mut self, mut positions: Vec<Position>, tally: Tally) {
         assert!(self.looked_at.is_none(), "positions are restored before the first look");
         positions.truncate(FILES_MAX);
+        self.ranks = positions.iter().enumerate().map(|(at, position)| (position.identity, at)).collect();
         self.unclaimed = positions;
         self.tally = tally;
         self.is_restored = true;
@@ -161,6 +167,11 @@ impl Tailer {
         self.count_files();
     }
 
+    /// Files that the last look let go without an end: what is held for them is to be dropped.
+    pub fn take_dropped(&mut self) -> impl Iterator<Item = FileId> {
+        self.dropped.drain(..)
+    }
+
     /// Whether all globs were looked at once.
     pub fn looked_once(&self) -> bool {
         self.looked_at.is_some()
@@ -176,6 +187,7 @@ impl Tailer {
                 && !self.is_blocked(*at)
                 && (file.is_open() || self.open_count < OPEN_FILES_MAX)
         })?;
+        self.note_predecessor(at);
         let turn = &mut self.files[at];
         if !turn.file.is_open() {
             self.open_count += 1;
@@ -193,13 +205,27 @@ impl Tailer {
         self.files.iter_mut().map(|turn| &mut turn.file)
     }
 
-    /// What a checkpoint must hold: the files that are followed, those read to their end as long as they
-    /// exist, and those not found again yet.
+    /// What a checkpoint must hold, in the order of reading: the files that were read to their end, as long
+    /// as they exist, those that are followed, and those not found again yet.
     pub fn positions(&self) -> impl Iterator<Item = Position> {
+        let held: Vec<&Position> = self.files().flat_map(File::held).collect();
         let cut = self.files().filter_map(|file| file.truncation().map(|gone| gone.position.clone()));
-        let followed = self.files().map(Source::position);
-        let finished = self.finished.values().map(|finished| finished.position.clone());
-        followed.chain(cut).chain(finished).chain(self.unclaimed.iter().cloned())
+        // Where a new copy is being written over an old one, only what was cut off is known.
+        let known = self.files().filter(|file| !file.is_rotated() || file.truncation().is_none());
+        let followed = known.map(Source::position);
+        let mut finished: Vec<&Finished> = self.finished.values().collect();
+        finished.sort_unstable_by_key(|finished| finished.number);
+        let finished = finished.into_iter().map(|finished| {
+            let position = finished.position.clone();
+            // Where nothing was read, nothing says that the file is still the same.
+            let identity = if position.offset > 0 { position.identity } else { Identity::default() };
+            Position { identity, ..position }
+        });
+        let all = finished.chain(followed).chain(cut).chain(self.unclaimed.iter().cloned());
+        all.map(move |position| match held.iter().find(|held| held.identity == position.identity) {
+            Some(held) => Position { offset: held.offset, head: held.head, tail: held.tail, ..position },
+            None => position,
+        })
     }
 
     /// Bytes that were written and are in no line given out yet, as of the last look.
@@ -220,6 +246,16 @@ impl Tailer {
     /// Counts as of the last look.
     pub fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// Where the files before this one stand, as its reading begins: a line of theirs may go on in it.
+    fn note_predecessor(&mut self, at: usize) {
+        let Some(id) = self.files[at].file.unnoted_predecessor() else {
+            return;
+        };
+        let before = self.files[..at].iter().map(|turn| &turn.file).find(|file| file.id() == id);
+        let positions = before.map(|file| [file.held(), &[file.position()]].concat());
+        self.files[at].file.note_predecessor(positions.unwrap_or_default());
     }
 
     /// Whether an earlier file of the same path must be read to its end first.
@@ -245,14 +281,14 @@ impl Tailer {
                 self.tally.add_rotation(Rotation::Truncate);
             }
             if self.files[at].file.is_ended() {
-                let file = self.files.remove(at).file;
-                self.finish(file.position(), file.path(), file.size());
+                let Turn { number, file } = self.files.remove(at);
+                self.finish(number, file.position(), file.path(), file.size());
             }
         }
     }
 
-    fn finish(&mut self, position: Position, path: &Path, size: u64) {
-        let finished = Finished { path: path.to_path_buf(), size, missed: 0, position };
+    fn finish(&mut self, number: u64, position: Position, path: &Path, size: u64) {
+        let finished = Finished { number, path: path.to_path_buf(), size, missed: 0, position };
         self.finished.insert(finished.position.identity, finished);
     }
 
@@ -264,40 +300,6 @@ impl Tailer {
             tracing::warn!(path = %path.display(), reason = reason.name(), "log path cannot be read");
             self.tally.add_errors(reason, 1);
         }
-    }
-
-    /// The shared name of a path that matches.
-    fn origin(&mut self, found: &Found, now: Timestamp) -> Arc<Path> {
-        if let Some((known, _)) = self.origins.get_key_value(&*found.path) {
-            let known = known.clone();
-            if let Some(origin) = self.origins.get_mut(&known) {
-                origin.seen_at = now;
-            }
-            return known;
-        }
-        let origin: Arc<Path> = found.path.as_path().into();
-        self.note_target(&origin, found.linked, now);
-        origin
-    }
-
-    /// The shared name of a path that an earlier run read, or that the configuration spells out.
-    fn origin_named(&mut self, path: &Path, now: Timestamp) -> Arc<Path> {
-        if let Some((known, _)) = self.origins.get_key_value(path) {
-            return known.clone();
-        }
-        let origin: Arc<Path> = path.into();
-        self.note_target(&origin, path.is_symlink(), now);
-        origin
-    }
-
-    /// Remembers where a symbolic link leads.
-    fn note_target(&mut self, origin: &Arc<Path>, linked: bool, now: Timestamp) {
-        let target = linked.then(|| std::fs::canonicalize(origin).ok()).flatten();
-        self.origins.insert(origin.clone(), Origin { target, seen_at: now });
-    }
-
-    fn target(&self, origin: &Path) -> Option<PathBuf> {
-        self.origins.get(origin).and_then(|origin| origin.target.clone())
     }
 
     fn last_of(&self, origin: &Arc<Path>) -> Option<FileId> {

@@ -177,3 +177,56 @@ fn windows_keep_each_span_and_everything() {
     let counts = |entry: &(Option<Span>, Option<u64>)| (entry.0, entry.1.unwrap_or(0));
     assert_eq!(seen.iter().map(counts).collect::<Vec<_>>(), expected.map(|entry| counts(&entry)));
 }
+
+proptest! {
+    /// Another window beside it, or one less, is not seen in a window that stays, whenever that happens.
+    #[test]
+    fn a_window_that_stays_is_not_touched(steps in steps(), when in 0usize..120, all: bool) {
+        let longer = Span::from_seconds(1200);
+        let mut windows = Windows::new(&[WINDOW, longer], all, &Tally::default());
+        let mut expected = Windows::new(&[WINDOW], all, &Tally::default());
+        let mut clock = 0;
+        for (index, step) in steps.into_iter().enumerate() {
+            if index == when {
+                windows.reconfigure(&[Span::from_seconds(60), WINDOW], all, &Tally::default(), |_| {});
+                prop_assert!(windows.rings()[0].is_empty());
+            }
+            for windows in [&mut windows, &mut expected] {
+                match step {
+                    Step::Advance(seconds) => windows.advance(at(clock + seconds)),
+                    Step::Update(age, value) => {
+                        windows.update_at(Some(at(clock - age)), |tally| tally.update(value));
+                    }
+                }
+            }
+            if let Step::Advance(seconds) = step {
+                clock += seconds;
+            }
+            let kept = windows.rings().iter().find(|ring| ring.window() == WINDOW).expect("it stays");
+            prop_assert_eq!(counts(&kept.merged()), counts(&expected.rings()[0].merged()));
+            prop_assert_eq!(windows.all(), expected.all());
+        }
+    }
+}
+
+#[test]
+fn every_state_of_a_window_that_stays_is_changed_and_a_new_one_is_empty() {
+    let mut windows = Windows::new(&[WINDOW], true, &Tally::default());
+    for second in [0, 30, 60] {
+        windows.advance(at(second));
+        windows.update_at(Some(at(second)), |tally| tally.update(1));
+    }
+    let empty = Tally(vec![0; 4]);
+    windows.reconfigure(&[WINDOW, Span::from_seconds(240)], true, &empty, |tally| {
+        tally.0 = vec![0, 0, tally.0[1]]
+    });
+    assert_eq!(counts(&windows.rings()[0].merged()), [(2, 3)]);
+    assert_eq!(windows.all().map(counts), Some(vec![(2, 3)]));
+    assert_eq!(windows.rings()[1].merged(), empty);
+    // The slots and what they were merged into say the same still.
+    windows.advance(at(150));
+    assert_eq!(counts(&windows.rings()[0].merged()), [(2, 2)]);
+    windows.reconfigure(&[], false, &empty, |_| {});
+    windows.reconfigure(&[WINDOW], true, &empty, |_| {});
+    assert_eq!((windows.rings()[0].merged(), windows.all()), (empty.clone(), Some(&empty)));
+}

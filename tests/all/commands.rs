@@ -4,8 +4,10 @@
 mod process;
 // Commands that end by themselves.
 mod calls;
-// The sidecar: signals, reload, shutdown, its own log.
+// The sidecar: signals, shutdown, its own log.
 mod sidecar;
+// Another configuration while it runs.
+mod reload;
 // What is followed live comes to what a replay of the whole says.
 mod rotation;
 // Asking over TLS.

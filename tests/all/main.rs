@@ -6,6 +6,8 @@
 mod oracle;
 // Logs that are followed.
 mod live;
+// What a changed configuration keeps.
+mod reload;
 // What must hold for any log.
 mod properties;
 // The whole exposition, byte for byte.

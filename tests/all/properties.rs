@@ -6,6 +6,8 @@ mod damage;
 mod join;
 #[path = "properties/limits.rs"]
 mod limits;
+#[path = "properties/reload.rs"]
+mod reload;
 #[path = "properties/restart.rs"]
 mod restart;
 #[path = "properties/traffic.rs"]

@@ -7,8 +7,7 @@ use proptest::prelude::*;
 const TOP_K: [u32; 2] = [1, 2];
 
 fn assert_same(a: &ScoreTally, b: &ScoreTally) {
-    let counts =
-        |t: &ScoreTally| (t.probabilities, t.out_of_range, t.unscored, t.ranked, t.top_k_hits.clone());
+    let counts = |t: &ScoreTally| (t.probabilities, t.out_of_range, t.unscored, t.top_k_counts.clone());
     assert_eq!(counts(a), counts(b));
     assert_close(a.log_loss(), b.log_loss());
     assert_close(a.brier(), b.brier());
@@ -90,7 +89,7 @@ fn of_equal_scores_the_later_class_is_on_top() {
     let tie = [0.4, 0.4, 0.2];
     for (actual, hits) in [(0, [(1, 0), (2, 1)]), (1, [(1, 1), (2, 1)]), (2, [(1, 0), (2, 0)])] {
         let tally = tally_of(tally.clone(), &[multiclass_terms(&tie, Some(actual), None)]);
-        assert!(tally.top_k().eq(hits), "{actual}");
+        assert!(tally.top_k().map(|(k, counts)| (k, counts.hits)).eq(hits), "{actual}");
     }
 }
 
@@ -98,18 +97,37 @@ fn of_equal_scores_the_later_class_is_on_top() {
 fn an_actual_class_without_a_score_misses_and_has_no_loss() {
     let terms = multiclass_terms(&[0.2, 0.3, 0.5], None, None);
     let tally = tally_of(ScoreTally::multiclass(3, Arc::new([3])), &[terms]);
-    assert_eq!((tally.unscored(), tally.probabilities(), tally.ranked()), (1, 0, 1));
-    assert!(tally.top_k().eq([(3, 0)]));
+    assert_eq!((tally.unscored(), tally.probabilities()), (1, 0));
+    assert!(tally.top_k().eq([(3, TopK { ranked: 1, hits: 0 })]));
     assert!(tally.ranking().iter().all(|bins| bins.iter().all(|bin| bin.positives == 0)));
 }
 
 #[test]
 fn the_score_of_the_predicted_class_alone_is_calibrated() {
     let terms = multiclass_terms(&[], Some(0), Some(0.9));
-    let tally = tally_of(ScoreTally::multiclass(0, Arc::new([])), &[terms]);
+    let tally = tally_of(ScoreTally::multiclass(0, Arc::new([1])), &[terms]);
     let bin = tally.calibration()[13];
     assert_eq!((bin.count, bin.hits, bin.score.value()), (1, 1, 0.9));
-    assert_eq!((tally.probabilities(), tally.ranked()), (0, 0));
+    assert_eq!(tally.probabilities(), 0);
+    assert!(tally.top_k().eq([(1, TopK::default())]));
+}
+
+#[test]
+fn scored_classes_in_another_order_and_another_k_lose_nothing() {
+    let scores = [0.2, 0.5, 0.3];
+    let mut tally = tally_of(
+        ScoreTally::multiclass(3, Arc::new([1, 3])),
+        &[multiclass_terms(&scores, Some(1), None), multiclass_terms(&scores, Some(2), None)],
+    );
+    let before = tally.clone();
+    let top_k: Arc<[u32]> = Arc::new([2, 1]);
+    tally.rearrange(&[2, 0, 1], &top_k);
+    assert!(tally.ranking()[0].iter().eq(before.ranking()[2].iter()));
+    assert!(tally.ranking()[2].iter().eq(before.ranking()[1].iter()));
+    assert_eq!(tally.log_loss(), before.log_loss());
+    tally.update(&multiclass_terms(&scores, Some(2), None));
+    let counts = [(2, TopK { ranked: 1, hits: 1 }), (1, TopK { ranked: 3, hits: 1 })];
+    assert!(tally.top_k().eq(counts), "{tally:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Tests of the join: each rule by name, then the whole against a model that is plainly right.
 
 use super::*;
-use crate::join::UNTIMED;
+use crate::join::{UNTIMED, Waiting};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -344,6 +344,73 @@ fn at_the_end_waiting_labels_are_unmatched_and_predictions_stay() {
     join.end_labels(&mut |one| settled.push(one));
     assert_eq!(settled, &[Settled::LabelUnmatched; 2]);
     assert_eq!((table.join.labels_waiting(), table.join.len()), (0, 2));
+}
+
+#[test]
+fn what_waits_has_other_columns_when_they_are_rearranged() {
+    let mut table = Table::new(1000);
+    for id in 0..100 {
+        table.predict_with(id, at(0), &[id as u16, 7]);
+    }
+    table.join.rearrange(&[Some(1), None, Some(0)], &[Some(1), None]);
+    // Places that are added later have the new columns too.
+    for id in 100..200 {
+        table.join.predict(Key(id), &prediction(at(0), 7), &[1, 2, 3], &[0.5, 0.25], at(0), &mut |_| {});
+    }
+    for id in 0..200_u128 {
+        let (offer, entry) = table.join.label(Key(id), &label(at(1), 1), at(1), &mut |_| {});
+        assert_eq!(offer, met_prediction(0));
+        let slices = if id < 100 { [7, 0, id as u16] } else { [1, 2, 3] };
+        assert_eq!(table.join.slices(entry), slices);
+        assert_eq!(table.join.scores(entry), if id < 100 { &[][..] } else { &[0.5, 0.25] });
+    }
+    table.join.rearrange(&[], &[Some(1)]);
+    assert_eq!((table.join.slices(0), table.join.scores(150)), (&[][..], &[0.25][..]));
+    table.join.rearrange(&[None], &[]);
+    assert_eq!((table.join.slices(0), table.join.scores(150)), (&[0][..], &[][..]));
+}
+
+#[test]
+fn what_is_refused_leaves_and_the_rest_waits_on_in_its_order() {
+    let mut table = Table::new(100);
+    for id in 0..6 {
+        table.predict(id, at(id as i64));
+    }
+    table.label(6, at(6));
+    table.label_as(7, at(7), 2);
+    table.predict(8, UNTIMED);
+    table.half(9, at(8), 0.5, &[0, 0]);
+    table.label(5, at(6));
+    let mut seen = Vec::new();
+    table.join.retain_waiting(|waiting| match waiting {
+        Waiting::Prediction(prediction) => {
+            seen.push(prediction.time);
+            (prediction.class, prediction.value) = (9, 0.125);
+            prediction.time != at(1)
+        }
+        Waiting::Label(label) => {
+            label.class += 10;
+            label.class == 11
+        }
+    });
+    assert_eq!(seen, [at(0), at(1), at(2), at(3), at(4), UNTIMED]);
+    assert_eq!((table.join.len(), table.join.labels_waiting()), (8, 1));
+    let Offer::MetPrediction(found) = table.label(2, at(3)) else { panic!("it waits") };
+    assert_eq!((found.class, found.value, found.fingerprint), (9, 0.125, 207));
+    assert_eq!(table.label(1, at(3)), Offer::Waits);
+    assert_eq!(table.predict(6, at(6)), Offer::MetLabel(Label { class: 11, ..label(at(6), 1) }));
+    assert_eq!(table.label(5, at(7)), DUPLICATE);
+    assert!(table.join.holds(Key(9)) && !table.join.holds(Key(7)));
+    assert_eq!(table.expire(at(13)), [expired(10)]);
+}
+
+#[test]
+fn a_lower_bound_is_kept_from_the_next_entry_on() {
+    let mut table = Table::new(100);
+    (0..10).for_each(|id| assert_eq!(table.predict(id, at(0)), Offer::Waits));
+    table.join.reconfigure(config(3));
+    table.predict(10, at(1));
+    assert_eq!((table.join.len(), table.settled.len()), (3, 8));
 }
 
 #[test]

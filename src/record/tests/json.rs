@@ -232,7 +232,7 @@ fn check_depth(config: &Config, line: &str, accepted: bool) {
 }
 
 #[test]
-fn invalid_utf8_matters_only_where_it_is_wanted() {
+fn scenario_30_invalid_utf8_matters_only_where_it_is_wanted() {
     let config = json(&["a", "b"]);
     check(&config, b"{\"x\":\"\xff\",\"\xff\":1,\"a\":1}", &[Number("1"), Missing]);
     check(&config, b"{\"x\":[\"\xc3\"],\"a\":\"\\n\"}", &[Text("\n"), Missing]);

@@ -59,6 +59,9 @@ impl File {
     fn restart(&mut self, stat: &Stat) {
         let offset = self.trace.offset;
         self.commit = Commit { offset, delivered: offset, tail: self.trace.tail_bytes().to_vec() };
+        if let Some(before) = &mut self.predecessor {
+            before.release();
+        }
         self.size = stat.size;
         self.compared = None;
         self.caught_up = false;

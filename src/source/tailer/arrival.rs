@@ -5,36 +5,18 @@
 
 use super::super::discover::{Findings, Found};
 use super::super::file::{File, FileId};
-use super::super::identity::{Identity, Position, Stat, Trace};
+use super::super::identity::{Identity, Stat, Trace};
 use super::super::open::{Opened, open_regular};
-use super::super::sibling;
 use super::super::tally::Rotation;
 use super::super::{Error, Reason, StartAt};
 use super::departure::at_path;
+use super::order::{Arrival, Order, Start, contains, in_reading_order, is_rotated_form};
 use super::{Copied, Stranger, Tailer};
 use crate::limits::{OPEN_FILES_MAX, POSITION_WAIT};
 use crate::time::Timestamp;
-use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
-
-/// A file that is about to be followed.
-pub(super) struct Arrival {
-    pub(super) path: PathBuf,
-    pub(super) stat: Stat,
-    /// The path that its lines were or are written under.
-    pub(super) origin: Arc<Path>,
-    /// What rotation added to the origin's name.
-    suffix: Vec<u8>,
-    pub(super) start: Start,
-}
-
-pub(super) enum Start {
-    Beginning,
-    End,
-    At(Position),
-}
 
 impl Tailer {
     pub(super) fn take_arrivals(&mut self, findings: &Findings, vacated: &[Arc<Path>], now: Timestamp) {
@@ -80,7 +62,8 @@ impl Tailer {
             self.take_siblings(&origin, is_vacant || rotated.contains(&origin), &mut arrivals, now);
         }
         self.expire_unclaimed(now);
-        for arrival in in_reading_order(arrivals) {
+        let order = Order { ranks: std::mem::take(&mut self.ranks), is_live: !is_first || self.is_restored };
+        for arrival in in_reading_order(arrivals, &order) {
             self.admit(arrival, now);
         }
     }
@@ -110,8 +93,11 @@ impl Tailer {
             finished.missed = if place.is_some() { 0 } else { finished.missed + 1 };
             if let Some((path, stat)) = place {
                 finished.path = path;
-                if !is_matching {
-                    self.tally.abandoned_bytes += stat.size.saturating_sub(finished.size);
+                if !is_matching && stat.size != finished.size {
+                    // Otherwise a copy of another file was written over it.
+                    if finished.position.offset > 0 && finished.position.is_in_path(&finished.path) {
+                        self.tally.abandoned_bytes += stat.size.saturating_sub(finished.size);
+                    }
                     finished.size = stat.size;
                 }
             }
@@ -125,7 +111,11 @@ impl Tailer {
             if found.stat.size == finished.size {
                 return None;
             }
-            return self.finished.remove(&identity).map(|finished| Start::At(finished.position));
+            let is_grown = finished.position.offset > 0 && finished.position.is_in_path(&found.path);
+            let finished = self.finished.remove(&identity);
+            if let Some(finished) = finished.filter(|_| is_grown) {
+                return Some(Start::At(finished.position));
+            }
         }
         if let Some(at) = self.unclaimed.iter().position(|position| position.identity.is_same(identity)) {
             return Some(Start::At(self.unclaimed.swap_remove(at)));
@@ -165,7 +155,7 @@ impl Tailer {
 
     /// The file of this path, wherever it is now, that a sibling begins with what was read of. Of one
     /// that left its place all must be there: what took its place often begins alike.
-    fn original_of(&self, path: &Path, origin: &Arc<Path>) -> Option<FileId> {
+    pub(super) fn original_of(&self, path: &Path, origin: &Arc<Path>) -> Option<FileId> {
         let (handle, stat) = open_regular(path).ok()?;
         let mut files = self.files().filter(|file| Arc::ptr_eq(file.shared_origin(), origin));
         let original = files.find(|file| {
@@ -210,17 +200,20 @@ impl Tailer {
             }
             let is_stranger = self.strangers.contains_key(&identity);
             if is_stranger || !is_rotated || self.original_of(&sibling.path, origin).is_some() {
-                self.note_stranger(identity, now);
+                self.note_stranger(&sibling.stat, now);
             } else if sibling.stat.size > 0 {
                 arrivals.push(Arrival::new(sibling.path, sibling.stat, origin.clone(), Start::Beginning));
             }
         }
     }
 
-    pub(super) fn note_stranger(&mut self, identity: Identity, now: Timestamp) {
+    pub(super) fn note_stranger(&mut self, stat: &Stat, now: Timestamp) {
         // What was there at the first look can hold nothing of ours but what its content proves.
         let since = self.looked_at.map_or(Timestamp::MIN, |_| now);
-        self.strangers.entry(identity).or_insert(Stranger { since, seen_at: now }).seen_at = now;
+        let modified = stat.modified;
+        let stranger = Stranger { since, modified, seen_at: now };
+        let known = self.strangers.remove(&stat.identity).filter(|known| known.modified == modified);
+        self.strangers.insert(stat.identity, Stranger { seen_at: now, ..known.unwrap_or(stranger) });
     }
 
     /// The path that a matching rotated name is made of, if a file is or was followed there.
@@ -241,8 +234,12 @@ impl Tailer {
                 if !is_rotated {
                     self.note_target(&arrival.origin, arrival.path.is_symlink(), now);
                 }
-                let continues = matches!(arrival.start, Start::Beginning);
-                let before = continues.then(|| self.last_of(&arrival.origin)).flatten();
+                let is_begun = match &arrival.start {
+                    Start::Beginning => false,
+                    Start::End => true,
+                    Start::At(position) => position.offset > 0,
+                };
+                let before = (!is_begun).then(|| self.last_of(&arrival.origin)).flatten();
                 let file = self.follow(arrival.origin, &arrival.path, opened, now);
                 file.set_predecessor(before);
                 if is_rotated {
@@ -299,8 +296,10 @@ impl Tailer {
             Start::At(position) if position.is_in(&handle, stat.size).map_err(fail)? => {
                 (Trace::at(&handle, position.offset).map_err(fail)?, position.delivered)
             }
-            Start::At(_) => {
-                self.tally.add_rotation(Rotation::Truncate);
+            Start::At(position) => {
+                if !position.departed {
+                    self.tally.add_rotation(Rotation::Truncate);
+                }
                 (Trace::default(), 0)
             }
         };
@@ -316,54 +315,4 @@ impl Tailer {
             }
         }
     }
-}
-
-// === impl Arrival ===
-
-impl Arrival {
-    pub(super) fn new(path: PathBuf, stat: Stat, origin: Arc<Path>, start: Start) -> Self {
-        let names = path.file_name().zip(origin.file_name());
-        let suffix = names.and_then(|(name, base)| sibling::rotation_suffix(name, base)).map(<[u8]>::to_vec);
-        Self { path, stat, origin, suffix: suffix.unwrap_or_default(), start }
-    }
-
-    /// Whether it left the place that its lines were written under.
-    pub(super) fn is_rotated(&self) -> bool {
-        *self.path != *self.origin
-    }
-
-    /// The order among files of one path: what was rotated away comes before what took its place.
-    fn by_age(&self, other: &Self) -> Ordering {
-        let by_place = other.is_rotated().cmp(&self.is_rotated());
-        by_place
-            .then_with(|| self.stat.modified.cmp(&other.stat.modified))
-            .then_with(|| sibling::older_first(&self.suffix, &other.suffix))
-            .then_with(|| self.path.cmp(&other.path))
-    }
-}
-
-/// Paths by the age of their oldest file, and the files of a path by their own.
-fn in_reading_order(mut arrivals: Vec<Arrival>) -> Vec<Arrival> {
-    let mut oldest: HashMap<Arc<Path>, i64> = HashMap::new();
-    for arrival in &arrivals {
-        let age = oldest.entry(arrival.origin.clone()).or_insert(i64::MAX);
-        *age = arrival.stat.modified.min(*age);
-    }
-    arrivals.sort_by(|one, other| {
-        let by_path = oldest.get(&one.origin).cmp(&oldest.get(&other.origin));
-        by_path.then_with(|| one.origin.cmp(&other.origin)).then_with(|| one.by_age(other))
-    });
-    arrivals
-}
-
-pub(super) fn contains(arrivals: &[Arrival], identity: Identity) -> bool {
-    arrivals.iter().any(|arrival| arrival.stat.identity.is_same(identity))
-}
-
-pub(super) fn is_rotated_form(path: &Path, base: &Path) -> bool {
-    path.parent() == base.parent()
-        && path
-            .file_name()
-            .zip(base.file_name())
-            .is_some_and(|(name, base)| sibling::rotation_suffix(name, base).is_some())
 }

@@ -2,8 +2,9 @@
 //!
 //! New files are `arrival`'s business.
 
+use super::super::Source;
 use super::super::discover::{Findings, Found};
-use super::super::identity::{Identity, Stat, Trace};
+use super::super::identity::{Identity, Position, Stat, Trace};
 use super::super::open::{Opened, open_regular};
 use super::super::sibling;
 use super::super::tally::Rotation;
@@ -50,8 +51,12 @@ impl Tailer {
 
     /// A truncated file waits for this: is what was cut off to be found in a copy?
     pub(super) fn settle_truncations(&mut self, now: Timestamp) {
-        for at in (0..self.files.len()).rev() {
-            if self.files[at].file.truncation().is_some() {
+        let cut = self.files().filter(|file| file.truncation().is_some());
+        let mut cut: Vec<_> = cut.map(|file| (file.is_rotated(), file.id())).collect();
+        // Those in their place first: what was cut off a rotated file may have made place for a copy of theirs.
+        cut.sort_unstable();
+        for (_, id) in cut {
+            if let Some(at) = self.files.iter().position(|turn| turn.file.id() == id) {
                 let turn = self.files.remove(at);
                 self.settle_truncation(turn, now);
             }
@@ -65,27 +70,19 @@ impl Tailer {
             unreachable!("only a truncated file is settled");
         };
         let origin = turn.file.shared_origin().clone();
-        tracing::debug!(path = %origin.display(), kind = Rotation::Truncate.name(), "log file rotated");
-        self.tally.add_rotation(Rotation::Truncate);
+        if !gone.position.departed {
+            tracing::debug!(path = %origin.display(), kind = Rotation::Truncate.name(), "log file rotated");
+            self.tally.add_rotation(Rotation::Truncate);
+        }
         let mut is_found = false;
         for copy in self.siblings(&origin, now) {
-            let identity = copy.stat.identity;
-            if self.find(identity).is_some() || self.finished.contains_key(&identity) {
+            if copy.stat.identity == turn.file.identity() {
                 continue;
             }
-            let is_held = self.copies.remove(&identity).is_some();
-            let Ok((handle, stat)) = open_regular(&copy.path) else {
-                continue;
-            };
-            let is_recent = self
-                .strangers
-                .get(&identity)
-                .is_none_or(|stranger| self.looked_at.is_some_and(|before| stranger.since >= before));
-            let holds_rest = !is_found
-                && (is_held || gone.position.is_copied_by(&stat, is_recent))
-                && gone.position.is_in(&handle, stat.size).unwrap_or(false);
-            if let Some(trace) = holds_rest.then(|| Trace::at(&handle, gone.position.offset).ok()).flatten() {
-                let opened = Opened { handle: Some(handle), stat, trace, delivered: gone.position.delivered };
+            let is_held = self.copies.remove(&copy.stat.identity).is_some();
+            let opened = (!is_found).then(|| self.open_rest(&copy, &gone.position, is_held)).flatten();
+            if let Some(opened) = opened {
+                self.let_go(opened.stat.identity);
                 self.follow(origin.clone(), &copy.path, opened, now).depart(now);
                 is_found = true;
             } else if is_held {
@@ -95,9 +92,71 @@ impl Tailer {
         if !is_found {
             self.tally.abandoned_bytes += gone.size.saturating_sub(gone.position.offset);
         }
-        turn.number = self.next_id;
-        self.next_id += 1;
+        if gone.position.departed && self.set_aside(&turn) {
+            return;
+        }
+        if is_found {
+            turn.number = self.next_id;
+            self.next_id += 1;
+        }
         self.files.push(turn);
+    }
+
+    /// A rotated file whose content is gone is followed no more where a new copy was written over the old
+    /// one, or is about to be.
+    fn set_aside(&mut self, turn: &Turn) -> bool {
+        let file = &turn.file;
+        if file.size() == 0 {
+            self.finish(turn.number, file.position(), file.path(), 0);
+        } else if self.original_of(file.path(), file.shared_origin()).is_some() {
+            self.strangers.remove(&file.identity());
+        } else {
+            return false;
+        }
+        self.dropped.push(file.id());
+        true
+    }
+
+    /// Opens a sibling behind what was read of a file that was cut off, if it is a copy made of that.
+    fn open_rest(&self, copy: &Sibling, gone: &Position, is_held: bool) -> Option<Opened> {
+        let (handle, stat) = open_regular(&copy.path).ok()?;
+        let is_recent = self
+            .strangers
+            .get(&stat.identity)
+            .filter(|stranger| stranger.modified == stat.modified)
+            .is_none_or(|stranger| self.looked_at.is_some_and(|before| stranger.since >= before));
+        let holds_rest = (is_held || gone.is_copied_by(&stat, is_recent))
+            && gone.is_in(&handle, stat.size).unwrap_or(false)
+            && !self.holds_what_was_read(&handle, &stat);
+        let trace = holds_rest.then(|| Trace::at(&handle, gone.offset).ok())??;
+        Some(Opened { handle: Some(handle), stat, trace, delivered: gone.delivered })
+    }
+
+    /// Whether the file is one of ours, and what was read of it still stands there: no new copy was
+    /// written over it.
+    fn holds_what_was_read(&self, handle: &std::fs::File, stat: &Stat) -> bool {
+        if let Some(at) = self.find(stat.identity) {
+            let file = &self.files[at].file;
+            return !file.is_rotated()
+                || (file.truncation().is_none() && file.trace().is_in(handle, stat.size).unwrap_or(true));
+        }
+        self.finished
+            .get(&stat.identity)
+            .is_some_and(|finished| finished.position.stands_in(handle, stat.size).unwrap_or(true))
+    }
+
+    /// Another content was written over that of a rotated file: what was unread is given up.
+    fn let_go(&mut self, identity: Identity) {
+        self.finished.remove(&identity);
+        if let Some(at) = self.find(identity) {
+            let file = self.files.remove(at).file;
+            let (position, size) = match file.truncation() {
+                Some(gone) => (gone.position.clone(), gone.size),
+                None => (file.position(), file.trace().offset),
+            };
+            self.tally.abandoned_bytes += size.saturating_sub(position.offset);
+            self.dropped.push(file.id());
+        }
     }
 
     /// A copy whose lines were all read from the original: known from now on, and read only if it grows.
@@ -105,8 +164,10 @@ impl Tailer {
         let Ok((handle, stat)) = open_regular(path) else {
             return;
         };
-        if let Ok(trace) = Trace::at(&handle, stat.size) {
-            self.finish(trace.position_of_copy(&stat, origin), path, stat.size);
+        if stat.size > 0
+            && let Ok(trace) = Trace::at(&handle, stat.size)
+        {
+            self.finish(self.next_id, trace.position_of_copy(&stat, origin), path, stat.size);
         }
     }
 

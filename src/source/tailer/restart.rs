@@ -2,13 +2,12 @@
 //!
 //! A position is claimed by the file itself, whatever its name is now, else by a copy of what was read.
 
-use super::super::identity::{Identity, Position, Stat};
-use super::super::open::open_regular;
+use super::super::identity::{Identity, Position, Stat, begin_alike};
 use super::super::tally::Rotation;
 use super::Tailer;
-use super::arrival::{Arrival, Start, contains, is_rotated_form};
+use super::order::{Arrival, Start, contains, is_rotated_form};
 use crate::time::Timestamp;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -41,7 +40,7 @@ impl Tailer {
                 }
             }
         }
-        self.release_replaced(arrivals, &mut waiting);
+        let released = self.release_replaced(arrivals, &mut waiting);
         let origins: Vec<Arc<Path>> = self.origins.keys().cloned().collect();
         for origin in &origins {
             self.claim_missed(origin, &mut waiting, arrivals, now);
@@ -51,34 +50,58 @@ impl Tailer {
                 let has_rotated_name = arrival.is_rotated() && position.is_of(&arrival.origin);
                 matches!(arrival.start, Start::Beginning)
                     && position.is_copied_by(&arrival.stat, has_rotated_name)
-                    && is_in(position, &arrival.path)
+                    && position.is_in_path(&arrival.path)
             });
             copy.map(|arrival| arrival.start = Start::At(position.clone())).is_none()
         });
         self.unclaimed = waiting;
+        self.dismiss_restored(arrivals, &released);
+    }
+
+    /// Leaves out rotated names that hold nothing to be read.
+    fn dismiss_restored(&mut self, arrivals: &mut Vec<Arrival>, released: &[Identity]) {
+        // Nothing says whose an empty rotated file is.
+        let empty = arrivals.extract_if(.., |arrival| arrival.is_rotated() && arrival.stat.size == 0);
+        for arrival in empty.collect::<Vec<_>>() {
+            if let Start::At(position) = arrival.start {
+                self.finish(0, position, &arrival.path, 0);
+            }
+        }
         // Beside a file that is still in its place, a rotated name that was not read is a copy: the next
-        // look decides, when the file is followed.
-        let in_place: HashSet<Arc<Path>> =
-            arrivals.iter().filter(|one| is_in_place(one)).map(|one| one.origin.clone()).collect();
+        // look decides, when the file is followed. One that was ours is new, unless it begins like that.
+        let in_place: HashMap<Arc<Path>, PathBuf> = arrivals
+            .iter()
+            .filter(|one| is_in_place(one))
+            .map(|one| (one.origin.clone(), one.path.clone()))
+            .collect();
         arrivals.retain(|arrival| {
-            !(arrival.is_rotated()
-                && matches!(arrival.start, Start::Beginning)
-                && in_place.contains(&arrival.origin))
+            let is_new = arrival.is_rotated() && matches!(arrival.start, Start::Beginning);
+            let original = in_place.get(&arrival.origin).filter(|_| is_new);
+            original.is_none_or(|original| {
+                released.contains(&arrival.stat.identity) && !begin_alike(original, &arrival.path)
+            })
         });
     }
 
     /// Files that do not hold what was read: truncated while nobody looked, or others with the same inode.
-    fn release_replaced(&mut self, arrivals: &mut [Arrival], waiting: &mut Vec<Position>) {
+    fn release_replaced(&mut self, arrivals: &mut [Arrival], waiting: &mut Vec<Position>) -> Vec<Identity> {
+        let mut released = Vec::new();
         for arrival in arrivals.iter_mut() {
             match &arrival.start {
-                Start::At(position) if !is_in(position, &arrival.path) => {
-                    waiting.push(Position { departed: true, ..position.clone() });
+                Start::At(position) if !position.is_in_path(&arrival.path) => {
+                    if !position.departed {
+                        self.tally.add_rotation(Rotation::Truncate);
+                    }
+                    // From now on it is known by what was read alone.
+                    let identity = Identity::default();
+                    waiting.push(Position { departed: true, identity, ..position.clone() });
                 }
                 _ => continue,
             }
-            self.tally.add_rotation(Rotation::Truncate);
             arrival.start = Start::Beginning;
+            released.push(arrival.stat.identity);
         }
+        released
     }
 
     /// Siblings of a path that no position names: a copy of what was read before, or, where they are no
@@ -105,7 +128,8 @@ impl Tailer {
                 continue;
             }
             let copied = waiting.iter().position(|position| {
-                position.is_copied_by(&sibling.stat, position.is_of(origin)) && is_in(position, &sibling.path)
+                position.is_copied_by(&sibling.stat, position.is_of(origin))
+                    && position.is_in_path(&sibling.path)
             });
             let start = match copied {
                 Some(at) => Start::At(waiting.swap_remove(at)),
@@ -150,91 +174,4 @@ impl Tailer {
 
 fn is_in_place(arrival: &Arrival) -> bool {
     !arrival.is_rotated() && matches!(arrival.start, Start::At(_))
-}
-
-fn is_in(position: &Position, path: &Path) -> bool {
-    open_regular(path).is_ok_and(|(handle, stat)| position.is_in(&handle, stat.size).unwrap_or(false))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::super::{Config, Progress, Source, StartAt};
-    use super::super::Cursor;
-    use super::*;
-    use crate::time::Span;
-
-    const START: Timestamp = Timestamp::from_seconds(1000);
-
-    fn config(path: &Path) -> Config {
-        Config {
-            paths: vec![path.display().to_string()],
-            exclude: Vec::new(),
-            start_at: StartAt::Beginning,
-            rotate_wait: Span::from_seconds(5),
-        }
-    }
-
-    /// Looks, reads all there is, and returns it.
-    fn step(tailer: &mut Tailer, now: Timestamp) -> String {
-        tailer.look(now);
-        let mut read = Vec::new();
-        let mut cursor = Cursor::default();
-        while let Some(file) = tailer.next_file(&mut cursor, now) {
-            let mut space = [0; 1000];
-            if let Progress::Bytes(count) = file.read(&mut space, now).expect("readable") {
-                read.extend_from_slice(&space[..count]);
-                let (offset, delivered) =
-                    (file.position().offset + count as u64, file.taken().1 + count as u64);
-                file.commit(offset, delivered, &space[..count]);
-            }
-        }
-        String::from_utf8(read).expect("text")
-    }
-
-    /// As when it is renamed between the first look's listing and its opening: what is found later has a
-    /// rotated name, and its position is still there.
-    #[test]
-    fn a_position_that_the_first_look_could_not_place_waits_for_a_rotated_name_too() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let elsewhere = tempfile::tempdir_in(&directory).expect("a directory");
-        let at = |name: &str| directory.path().join(name);
-        std::fs::write(at("app.log"), "one\n").expect("written");
-        let mut before = Tailer::new(&config(&at("app.log"))).expect("a tailer");
-        assert_eq!(step(&mut before, START), "one\n");
-
-        std::fs::rename(at("app.log"), elsewhere.path().join("hidden")).expect("renamed");
-        let mut after = Tailer::new(&config(&at("app.log"))).expect("a tailer");
-        after.restore(before.positions().collect(), before.tally().clone());
-        assert_eq!(step(&mut after, START.plus(Span::from_seconds(10))), "");
-        std::fs::write(elsewhere.path().join("hidden"), "one\ntwo\n").expect("written");
-        std::fs::rename(elsewhere.path().join("hidden"), at("app.log.1")).expect("renamed");
-        assert_eq!(step(&mut after, START.plus(Span::from_seconds(20))), "two\n");
-    }
-
-    /// As when a look falls between the renames of a chain, and finds none of those that change their names.
-    #[test]
-    fn a_file_that_one_look_misses_is_not_read_again() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let elsewhere = tempfile::tempdir_in(&directory).expect("a directory");
-        let at = |name: &str| directory.path().join(name);
-        let hidden = elsewhere.path().join("hidden");
-        let mut tailer = Tailer::new(&config(&at("app.log"))).expect("a tailer");
-        let mut now = START;
-        let mut step = |seconds| {
-            now = now.plus(Span::from_seconds(seconds));
-            step(&mut tailer, now)
-        };
-        std::fs::write(at("app.log"), "one\n").expect("written");
-        assert_eq!(step(0), "one\n");
-        std::fs::rename(at("app.log"), at("app.log.1")).expect("renamed");
-        std::fs::write(at("app.log"), "two\n").expect("written");
-        // Read to its end and let go of.
-        assert_eq!([step(1), step(10), step(10)].concat(), "two\n");
-        std::fs::rename(at("app.log.1"), &hidden).expect("renamed");
-        assert_eq!(step(1), "");
-        std::fs::rename(&hidden, at("app.log.2")).expect("renamed");
-        std::fs::rename(at("app.log"), at("app.log.1")).expect("renamed");
-        std::fs::write(at("app.log"), "three\n").expect("written");
-        assert_eq!([step(1), step(1)].concat(), "three\n");
-    }
 }

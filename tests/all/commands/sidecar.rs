@@ -1,36 +1,16 @@
-//! The sidecar as whoever operates it sees it: start, signals, reload, shutdown, and its own log.
+//! The sidecar as whoever operates it sees it: start, signals, shutdown, and its own log.
 
 use super::process::{Exporter, append, await_that, binary, call, one_model, one_model_text, value, write};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::symlink;
 use std::path::Path;
 
-const OUTCOMES: &str =
+pub(super) const OUTCOMES: &str =
     "inference_outcomes_total{model=\"m\",version=\"\",predicted=\"1\",actual=\"1\",correct=\"true\"}";
-const RELOADED: &str = "inference_exporter_config_last_reload_successful";
-const REFUSED: &str = "configuration refused, the one in force goes on";
 
-fn outcome(id: usize) -> String {
+pub(super) fn outcome(id: usize) -> String {
     format!("{{\"id\": \"r{id}\", \"p\": 1, \"y\": 1}}\n")
-}
-
-/// Models' series without what depends on the clock or the process.
-fn models_series(exposition: &str) -> Vec<&str> {
-    let of_models = |line: &&str| line.starts_with("inference_") && !line.starts_with("inference_exporter_");
-    exposition.lines().filter(of_models).collect()
-}
-
-fn reason(event: &Value) -> Option<String> {
-    event["reason"].as_str().map(ToOwned::to_owned)
-}
-
-/// Replaces a file in one step: the exporter may look at it at any time.
-fn exchange(path: &Path, text: &str) {
-    let fresh = path.with_extension("new");
-    write(&fresh, text);
-    std::fs::rename(fresh, path).expect("renamed");
 }
 
 #[test]
@@ -107,91 +87,6 @@ fn without_a_delay_the_end_comes_at_once() {
     exporter.signal("TERM");
     assert_eq!(exporter.end().code(), Some(0));
     assert!(TcpStream::connect(exporter.address).is_err(), "the port is still open");
-}
-
-#[test]
-fn sighup_follows_a_new_log_lets_one_go_and_keeps_every_count() {
-    let (directory, config) = one_model();
-    let log = |name: &str| directory.path().join(format!("{name}.jsonl"));
-    write(&config, &one_model_text(directory.path(), &["p", "gone"]));
-    append(&log("p"), (0..100).map(outcome).collect::<String>().as_bytes());
-    let mut exporter = Exporter::run(&config, &[]);
-    exporter.await_value(OUTCOMES, "100");
-    let before = exporter.metrics();
-
-    exchange(&config, &one_model_text(directory.path(), &["added", "p"]));
-    exporter.signal("HUP");
-    exporter.await_log("configuration reloaded", |_| Some(()));
-    let after = exporter.metrics();
-    assert_eq!(models_series(&before), models_series(&after));
-    let lines = |log: &str| format!("inference_exporter_lines_total{{log=\"{log}\"}}");
-    assert_eq!(value(&after, &lines("p")).as_deref(), Some("100"));
-    assert_eq!(value(&after, &lines("gone")), None);
-
-    append(&log("gone"), outcome(1000).as_bytes());
-    append(&log("added"), outcome(1001).as_bytes());
-    append(&log("p"), outcome(1002).as_bytes());
-    exporter.await_value(&lines("added"), "1");
-    exporter.await_value(&lines("p"), "101");
-    exporter.await_value(OUTCOMES, "102");
-}
-
-#[test]
-fn a_bad_file_is_refused_and_the_old_one_goes_on() {
-    let (directory, config) = one_model();
-    let good = one_model_text(directory.path(), &["p"]);
-    let mut exporter = Exporter::run(&config, &["--web.enable-lifecycle"]);
-    for (text, said) in [
-        (good.replace("binary", "binery"), "did you mean `binary`?"),
-        (
-            good.replace("127.0.0.1:0", "127.0.0.1:9"),
-            "listen has changed to 127.0.0.1:9, which takes a restart",
-        ),
-        (format!("state_dir: /tmp/elsewhere\n{good}"), "state_dir has changed, which takes a restart"),
-    ] {
-        exchange(&config, &text);
-        exporter.signal("HUP");
-        exporter.await_log(REFUSED, |event| reason(event)?.contains(said).then_some(()));
-        exporter.await_value(RELOADED, "0");
-        let refused = exporter.ask("POST", "/-/reload", "");
-        assert_eq!(refused.status, 500);
-        let text = refused.text();
-        assert!(text.contains(said), "{text}");
-    }
-    append(&directory.path().join("p.jsonl"), outcome(1).as_bytes());
-    exporter.await_value(OUTCOMES, "1");
-    exchange(&config, &good);
-    assert_eq!(exporter.ask("POST", "/-/reload", "").status, 200);
-    exporter.await_value(RELOADED, "1");
-    assert_eq!(exporter.value(OUTCOMES).as_deref(), Some("1"));
-}
-
-#[test]
-fn reloading_over_http_is_forbidden_unless_enabled() {
-    let (_directory, config) = one_model();
-    let exporter = Exporter::run(&config, &[]);
-    let forbidden = exporter.ask("POST", "/-/reload", "");
-    assert_eq!(forbidden.status, 403);
-    assert!(forbidden.text().contains("--web.enable-lifecycle"));
-}
-
-/// As a kubelet does it: `config.yaml` → `..data/config.yaml`, and `..data` is swapped to another directory.
-#[test]
-fn a_swapped_config_map_is_picked_up() {
-    let (directory, _) = one_model();
-    let path = |name: &str| directory.path().join(name);
-    for (generation, logs) in [("..1", &["p"][..]), ("..2", &["p", "added"])] {
-        std::fs::create_dir(path(generation)).expect("a directory");
-        write(&path(generation).join("mounted.yaml"), &one_model_text(directory.path(), logs));
-    }
-    symlink("..1", path("..data")).expect("a link");
-    symlink("..data/mounted.yaml", path("mounted.yaml")).expect("a link");
-    let mut exporter = Exporter::run(&path("mounted.yaml"), &[]);
-    symlink("..2", path("..data_new")).expect("a link");
-    std::fs::rename(path("..data_new"), path("..data")).expect("renamed");
-    exporter.await_log("configuration reloaded", |_| Some(()));
-    append(&path("added.jsonl"), outcome(1).as_bytes());
-    exporter.await_value("inference_exporter_lines_total{log=\"added\"}", "1");
 }
 
 #[test]

@@ -81,12 +81,18 @@ impl Event {
         self.kind == Kind::Label || (self.kind == Kind::Both && self.predicts())
     }
 
+    /// Whether it has a label in one record with this prediction.
+    pub(super) fn has_label_beside(&self, prediction: &str) -> bool {
+        self.kind == Kind::Both && self.value == prediction
+    }
+
     /// Any text is a class of a multiclass model.
     fn is_invalid(&self, value: &str) -> bool {
         value == INVALID && self.model != "classes"
     }
 
-    fn line(&self) -> String {
+    /// As it is written, with its end.
+    pub(super) fn line(&self) -> String {
         let Self { model, id, time, version, value, truth, score, country, status, .. } = self;
         let score = f64::from(*score) / 1000.0;
         let label = if self.kind == Kind::Both { format!(r#","truth":"{truth}""#) } else { String::new() };
