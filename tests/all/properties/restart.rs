@@ -269,7 +269,7 @@ fn a_file_that_is_renamed_during_the_first_look_is_waited_for() {
     let mut process = Process::new(Timestamp::from_seconds(1_700_000_000));
     let line =
         br#"{"model": "binary", "id": "a", "t": 1700000000, "v": "1", "y": "1", "p": 0.9, "status": "200"}"#;
-    let mut write = |process: &mut Process| {
+    let write = |process: &mut Process| {
         process.write("predictions", &[&line[..], b"\n"].concat());
         process.read();
     };
