@@ -58,7 +58,7 @@ class Trial:
 
     def start(self):
         self.scraper.life += 1
-        self.exporter = Exporter(self.name, ["run", "--config", self.config], self.port, append=True)
+        self.exporter = Exporter(self.name, ["run", "--config", self.config], self.port, append=self.scraper.life > 1)
         self.writer.is_down.clear()
         self.history.append((time.time(), "started"))
 
