@@ -54,7 +54,7 @@ class Trial:
     def note(self, samples):
         lines = samples['inference_exporter_lines_total{log="price"}']
         checkpoint = samples.get("inference_exporter_checkpoint_last_success_timestamp_seconds")
-        self.writer.linked.note(lines, checkpoint)
+        self.writer.linked.note(self.scraper.life, lines, checkpoint)
 
     def start(self):
         self.scraper.life += 1
