@@ -301,6 +301,7 @@ class Linked(Log):
     def __init__(self, *arguments):
         self.is_held = False
         self.checkpoints = []
+        self.life = self.started = None
         super().__init__(*arguments)
 
     def begin(self):
@@ -318,10 +319,12 @@ class Linked(Log):
     def move(self):
         """It stays where it is; the link moves."""
 
-    def note(self, lines_total, checkpoint):
+    def note(self, life, lines_total, checkpoint):
         """What a scrape showed. The file is held once its first line was shown and two checkpoints were finished since: the
-        first of them may have been begun before."""
-        if lines_total >= self.first_line and checkpoint not in self.checkpoints:
+        first of them may have been begun before. What a process says at first is when it started."""
+        if life != self.life:
+            self.life, self.started = life, checkpoint
+        if lines_total >= self.first_line and checkpoint not in (self.started, *self.checkpoints):
             self.checkpoints.append(checkpoint)
             self.is_held = len(self.checkpoints) > 2
 

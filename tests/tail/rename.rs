@@ -325,3 +325,23 @@ fn scenario_38_an_empty_file_is_renamed_before_its_first_line() {
         }
     }
 }
+
+/// As when a look falls between the renames of a chain, and finds none of those that change their names.
+#[test]
+fn scenario_56_a_file_of_a_chain_that_one_look_misses_is_not_read_again() {
+    let logs = Logs::new();
+    std::fs::create_dir(logs.path("elsewhere")).unwrap();
+    let mut reader = logs.reader("app.log");
+    logs.write("app.log", &numbered(0..10));
+    assert_eq!(reader.step().take(), longs(0..10));
+    logs.rename("app.log", "app.log.1");
+    logs.write("app.log", &numbered(10..20));
+    // Until the first one is read to its end and let go of.
+    assert_eq!(reader.pause().step().take(), longs(10..20));
+    logs.rename("app.log.1", "elsewhere/hidden");
+    assert!(reader.step().take().is_empty());
+    logs.rename("elsewhere/hidden", "app.log.2");
+    logs.rename("app.log", "app.log.1");
+    logs.write("app.log", &numbered(20..30));
+    assert_eq!(reader.steps(2).take(), longs(20..30));
+}

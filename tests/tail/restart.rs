@@ -256,3 +256,20 @@ fn positions_keep_their_marks_over_restarts_in_the_middle_of_a_file() {
         assert_eq!(position.tail, source::identity::Mark::of(&text[text.len() - 256..]), "round {round}");
     }
 }
+
+/// As when it is renamed between the first look's listing and its opening: what the next look finds has a rotated
+/// name, and its position still waits.
+#[test]
+fn scenario_68_renamed_while_the_first_look_goes_on() {
+    let logs = Logs::new();
+    std::fs::create_dir(logs.path("elsewhere")).unwrap();
+    logs.write("app.log", &numbered(0..10));
+    let mut reader = logs.reader("app.log");
+    reader.step();
+    logs.rename("app.log", "elsewhere/hidden");
+    logs.write("elsewhere/hidden", &numbered(10..20));
+    let mut reader = Reader::restored(&config(&[logs.path("app.log")]), reader.positions());
+    assert!(reader.step().take().is_empty());
+    logs.rename("elsewhere/hidden", "app.log.1");
+    assert_eq!(reader.step().take(), longs(10..20));
+}

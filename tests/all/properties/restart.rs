@@ -53,26 +53,22 @@ struct Process {
 }
 
 impl Process {
+    /// As the program does it: what is there at the very first look is known from then on.
     fn new(start: Timestamp, can_die: bool) -> Self {
-        let directory = TempDir::new().expect("a directory");
-        let (live, state) = start_live(&directory);
-        let mut new = Self {
-            directory,
-            live,
-            state,
-            now: start,
-            checkpoint: None,
-            shown: None,
-            seen: BTreeMap::new(),
-            rotations: 0,
-            can_die,
-        };
-        new.resume();
+        let mut new = Self::without_logs(start, can_die);
         new.write("predictions", b"\n");
         new.write("labels", b"\n");
-        // As the program does: what is there at the very first look is known from then on.
         new.live.look(new.now);
         new.take_checkpoint();
+        new
+    }
+
+    fn without_logs(now: Timestamp, can_die: bool) -> Self {
+        let directory = TempDir::new().expect("a directory");
+        let (live, state) = start_live(&directory);
+        let (checkpoint, shown, seen) = (None, None, BTreeMap::new());
+        let mut new = Self { directory, live, state, now, checkpoint, shown, seen, rotations: 0, can_die };
+        new.resume();
         new
     }
 
@@ -267,4 +263,49 @@ proptest! {
         let never = of_lines(run(&events, &steps, Death::Sudden, false));
         prop_assert_eq!(differing(&killed, &never), Vec::<(&String, &String)>::new());
     }
+}
+
+/// The first look lists a directory and then opens what it found; a file that is renamed in between is in neither
+/// place, and is found by the next look.
+#[test]
+fn a_file_that_is_renamed_during_the_first_look_is_waited_for() {
+    let mut process = Process::new(Timestamp::from_seconds(1_700_000_000), true);
+    let line =
+        br#"{"model": "binary", "id": "a", "t": 1700000000, "v": "1", "y": "1", "p": 0.9, "status": "200"}"#;
+    let write = |process: &mut Process| {
+        process.write("predictions", &[&line[..], b"\n"].concat());
+        process.read();
+    };
+    write(&mut process);
+    process.take_checkpoint();
+    write(&mut process);
+    process.scrape();
+
+    let elsewhere = TempDir::new().expect("a directory");
+    let hidden = elsewhere.path().join("hidden");
+    fs::rename(process.directory.path().join("predictions"), &hidden).expect("renamed");
+    process.crash();
+    process.read();
+    assert!(process.live.is_catching_up(), "it may only have been renamed");
+    fs::rename(&hidden, process.directory.path().join("predictions.1")).expect("renamed");
+    process.read();
+    assert!(!process.live.is_catching_up(), "all that was shown is there");
+    process.scrape();
+}
+
+/// Its position is in no checkpoint; that it was not there when the checkpoint was taken says that it is ours.
+#[test]
+fn a_first_file_that_is_rotated_before_any_checkpoint_holds_it_is_read_again() {
+    let mut process = Process::without_logs(Timestamp::from_seconds(1_700_000_000), true);
+    process.read();
+    process.take_checkpoint();
+    process.write("predictions", b"no record\n");
+    process.read();
+    process.scrape();
+    process.rotate();
+    process.write("predictions", b"no record either\n");
+    process.crash();
+    process.read();
+    process.scrape();
+    assert_eq!(process.seen["inference_exporter_lines_total{log=\"predictions\"}"], 2.0);
 }
