@@ -99,6 +99,15 @@ impl Keeper {
         None
     }
 
+    /// A checkpoint is on disk: what it holds need not be read again before anything is shown.
+    fn forget(&self, checkpoint: u64, live: &Live, now: Timestamp) {
+        let mut state = lock(live.state());
+        state.note_checkpoint(checkpoint);
+        let rest = state.mark(now);
+        drop(state);
+        rest.iter().for_each(|mark| self.note(mark));
+    }
+
     /// Notes what is about to be shown. A later mark may have overtaken this one; then it holds this one too.
     pub(super) fn note(&self, mark: &Mark) {
         let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -230,7 +239,7 @@ impl Checkpoints {
                 saving.duration.set(took.as_secs_f64());
                 saving.size.set(i64::try_from(bytes).unwrap_or(i64::MAX));
                 if let Some(number) = number {
-                    lock(live.state()).note_checkpoint(number);
+                    self.keeper.forget(number, live, at);
                 }
                 if was_failing {
                     tracing::info!("checkpoints are written again");

@@ -92,6 +92,25 @@ fn nothing_is_shown_before_all_is_read_again_that_was_shown() {
     assert_eq!(exporter.get("/-/ready").0, 200);
 }
 
+/// What the last checkpoint holds need not be read again, and so it need not be waited for, wherever its lines are now.
+#[test]
+fn what_is_kept_is_shown_at_once_however_much_there_is_to_read() {
+    let (directory, config) = with_state("state", 100);
+    let mut exporter = Exporter::run(&config, &[]);
+    exporter.await_value(OUTCOMES, "100");
+    exporter.signal("TERM");
+    exporter.end();
+    let log = directory.path().join("p.jsonl");
+    fs::remove_file(&log).expect("removed");
+    append_outcomes(directory.path(), 100..200_000);
+    let exporter = Exporter::run(&config, &[]);
+    let (status, first) = exporter.get("/metrics");
+    assert_eq!(status, 200, "{first}");
+    let shown: u64 = value(&first, OUTCOMES).and_then(|value| value.parse().ok()).expect("a number");
+    assert!((100..200_000).contains(&shown), "{shown}");
+    exporter.await_value(OUTCOMES, "200000");
+}
+
 #[test]
 fn scenario_71_a_damaged_checkpoint_is_refused_counted_and_kept_aside() {
     let damages: [fn(&mut Vec<u8>); 4] = [
