@@ -331,7 +331,10 @@ class Disk(TrialCase):
         def refuse():
             # The directory over itself, since what is written to at the moment cannot be made read-only.
             self.mount("--bind", self.state, self.state)
-            subprocess.run(["mount", "-o", "remount,bind,ro", self.state], check=True)
+            # Not while a file is open for writing, which for a moment one may be.
+            remount = ["mount", "-o", "remount,bind,ro", self.state]
+            remounted = lambda: subprocess.run(remount, capture_output=True, check=False).returncode == 0
+            trial.exporter.wait_for("a moment in which nothing is written", remounted, poll=0.01)
 
         self.refuse_and_heal(trial, refuse, lambda: subprocess.run(["umount", self.state], check=True))
 
