@@ -261,7 +261,7 @@ impl Monitor {
                 self.versions.push(Some(Box::new(unnamed)));
             }
             Some(id) if self.config.maps_version => {
-                self.versions[id].take_if(|version| version.last_seen == UNTIMED && version.pending == 0);
+                self.versions[id].take_if(|version| version.is_untouched());
             }
             None | Some(_) => {}
         }

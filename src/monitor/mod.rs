@@ -280,14 +280,16 @@ impl Monitor {
         }
     }
 
-    /// Lets go of what has waited longer than it may by `clock`, and of versions not seen for long.
+    /// Lets go of what has waited longer than it may by `clock`, and of versions not seen for long; not of the
+    /// one that is there from the start, as its counters would begin anew, and with a first event.
     pub fn expire(&mut self, clock: Timestamp) {
         let Self { join, versions, labels, config, .. } = self;
         join.expire(clock, &mut |settled| settle(settled, versions, labels, &config.join, clock));
         for version in versions.iter_mut() {
-            let over = version
-                .as_ref()
-                .is_some_and(|seen| seen.pending == 0 && clock.since(seen.last_seen) > config.expire_after);
+            let over = version.as_ref().is_some_and(|seen| {
+                let stays = !config.maps_version && seen.name.is_empty();
+                !stays && seen.pending == 0 && clock.since(seen.last_seen) > config.expire_after
+            });
             if over {
                 *version = None;
                 self.series_full = false;

@@ -125,6 +125,13 @@ impl Version {
         }
     }
 
+    /// Whether nothing was ever counted in it.
+    pub fn is_untouched(&self) -> bool {
+        let requests: u64 = self.requests.iter().flatten().sum();
+        let labels: u64 = self.labels.iter().sum();
+        requests + self.requests_unnamed + self.predictions_total + labels + self.pending == 0
+    }
+
     /// Moves every window on to `now`.
     pub fn advance(&mut self, now: Timestamp) {
         self.quality.advance(now);

@@ -124,6 +124,19 @@ fn a_backlog_of_a_day_joins_as_if_it_had_been_read_while_it_was_written() {
     assert!(day.samples > 19_000, "{}", day.samples);
 }
 
+/// Where no log maps a version, the one there is counts from the start and for ever: `increase()` sees a first
+/// event only if the counter was there before it.
+#[test]
+fn a_model_without_versions_keeps_its_counters_however_long_nothing_comes() {
+    let mut exporter = Exporter::new("expire_after: 48h");
+    let at = exporter.now.as_nanos() / 1_000_000_000;
+    exporter.append("predictions.jsonl", &prediction(1, at));
+    exporter.append("labels.csv", &label(1, at));
+    exporter.settle(1);
+    exporter.settle(72 * 3600);
+    assert_eq!((exporter.version().labels["joined"], exporter.version().pending), (1, 0));
+}
+
 #[test]
 fn nothing_expires_while_the_log_of_the_labels_is_still_unread() {
     let mut exporter = Exporter::new("join: {wait: 1h}");
