@@ -53,7 +53,9 @@ fn check_time(text: &str, format: &str, zone: &TimeZone) {
         if text.trim_ascii().ends_with(['Z', 'z']) || !text.contains('-') {
             assert_eq!(instant::parse(text, &TimeZone::UTC), Some(time), "{text:?} hangs on the zone");
         }
-        if let Ok(judged) = text.trim_ascii().parse::<jiff::Timestamp>() {
+        // jiff takes a leap second for the one before it, POSIX for the one after it.
+        let judged = text.trim_ascii().parse::<jiff::Timestamp>().ok().filter(|_| !text.contains(":60"));
+        if let Some(judged) = judged {
             let nanos = i64::try_from(judged.as_nanosecond());
             assert_eq!(nanos, Ok(time.as_nanos()), "{text:?} is {judged}");
         }
