@@ -83,7 +83,8 @@ fn what_was_written_is_revived() {
 
 #[test]
 fn counts_that_have_no_name_are_refused() {
-    let damages: [(&str, fn(&mut Monitor)); 7] = [
+    type Damage = fn(&mut Monitor);
+    let damages: [(&str, Damage); 7] = [
         ("a status", |monitor| version(monitor).requests.resize(9, [1; 2])),
         ("a predicted class", |monitor| version(monitor).predictions.resize(9, 1)),
         ("a cell", |monitor| version(monitor).cells.as_mut().expect("cells").update(UNKNOWN)),

@@ -347,6 +347,7 @@ fn a_mark_that_is_older_than_the_checkpoint_does_nothing_again() {
     process.read();
     process.take_checkpoint();
     process.crash();
+    assert!(!process.live.is_catching_up(), "the checkpoint holds all of it");
     process.write("labels", label(2, -7190).as_bytes());
     process.read();
     process.scrape();
@@ -357,6 +358,7 @@ fn a_mark_that_is_older_than_the_checkpoint_does_nothing_again() {
 #[test]
 fn of_a_mark_only_what_follows_the_checkpoint_is_done_again() {
     let mut process = Process::new(START, true);
+    process.read();
     process.live.settle(process.now);
     process.now = START.minus(Span::from_seconds(7200));
     process.write("predictions", prediction(2, -7200).as_bytes());
