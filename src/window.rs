@@ -57,8 +57,9 @@ impl<A: Accumulator> Ring<A> {
     /// `empty` is the state of a slot in which nothing happened.
     pub fn new(window: Span, empty: A) -> Self {
         // Rounded up, so that the full slots together are never shorter than the window.
-        let slot_width = window.as_nanos().max(1).div_euclid(WINDOW_SLOTS as i64)
-            + i64::from(window.as_nanos().rem_euclid(WINDOW_SLOTS as i64) != 0);
+        let nanos = window.as_nanos().max(1);
+        let slot_width =
+            nanos.div_euclid(WINDOW_SLOTS as i64) + i64::from(nanos.rem_euclid(WINDOW_SLOTS as i64) != 0);
         Self {
             window,
             slot_width,
@@ -146,6 +147,11 @@ impl<A: Accumulator> Ring<A> {
     pub fn heap_bytes(&self) -> usize {
         let held = self.slots.iter().chain([&self.closed]).flatten();
         self.empty.heap_bytes() + held.map(|state| size_of::<A>() + state.heap_bytes()).sum::<usize>()
+    }
+
+    fn states(&self) -> impl Iterator<Item = &A> {
+        let held = self.slots.iter().chain([&self.closed]).flatten();
+        held.map(|state| &**state).chain([&self.empty])
     }
 
     fn number(&self, at: Timestamp) -> i64 {
@@ -282,6 +288,11 @@ impl<A: Accumulator> Windows<A> {
             && self.rings.iter().all(|ring| pattern.fits(&ring.empty))
             && self.all.is_some() == all
             && self.all.iter().all(|all| pattern.fits(all))
+    }
+
+    /// Every state that is held.
+    pub fn states(&self) -> impl Iterator<Item = &A> {
+        self.rings.iter().flat_map(Ring::states).chain(self.all())
     }
 
     /// The most that windows over `spans` can hold of states with so many heap bytes each.

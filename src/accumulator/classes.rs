@@ -96,9 +96,10 @@ impl Accumulator for ClassTally {
         self.correct = 0;
     }
 
-    fn fits(&self, _other: &Self) -> bool {
+    fn fits(&self, other: &Self) -> bool {
         // A tally makes room for whatever class it meets.
-        true
+        let is_whole = |class: &ClassCounts| class.true_positives <= class.predicted.min(class.actual);
+        other.correct <= other.total && other.classes.iter().all(is_whole)
     }
 
     fn heap_bytes(&self) -> usize {

@@ -66,7 +66,7 @@ pub fn decode(bytes: &[u8]) -> Result<Saved, Malformed> {
     let mut monitors = Vec::new();
     for _ in 0..head.monitors {
         let monitor: Monitor = take(&mut rest)?;
-        let join = take_join(&mut rest)?;
+        let join = take_join(&mut rest, &monitor)?;
         monitors.push(monitor.revive(join).map_err(Malformed::Inconsistent)?);
     }
     if !rest.is_empty() {
@@ -75,8 +75,11 @@ pub fn decode(bytes: &[u8]) -> Result<Saved, Malformed> {
     Saved::new(head, monitors).map_err(Malformed::Inconsistent)
 }
 
-fn take_join(rest: &mut &[u8]) -> Result<Join, Malformed> {
+fn take_join(rest: &mut &[u8], monitor: &Monitor) -> Result<Join, Malformed> {
     let head: saved::Head = take(rest)?;
+    if !monitor.joins_like(&head) {
+        return Err(Malformed::Inconsistent("a join is not that of its model"));
+    }
     let mut join = Join::restore(&head);
     for _ in 0..head.length {
         let entry: saved::Saved<'_> = take(rest)?;

@@ -48,8 +48,20 @@ pub struct Held<'a> {
     pub is_prediction: bool,
     pub version: u16,
     pub class: u16,
+    /// What a half has left for a prediction that is still to come.
+    pub half_status: Option<u16>,
     /// Slice ids plus one; 0 is none.
     pub slices: &'a [u16],
+}
+
+// === impl Head ===
+
+impl Head {
+    /// Whether it is that of a join made like this: to be asked before `restore`, as what an entry takes
+    /// depends on it.
+    pub fn is_of(&self, config: &Config, slice_count: usize, score_count: usize) -> bool {
+        self.config == *config && (self.slice_count, self.score_count) == (slice_count, score_count)
+    }
 }
 
 // === impl Walk ===
@@ -121,6 +133,7 @@ impl Join {
                 is_prediction: entry.state == State::Prediction,
                 version: entry.version,
                 class: entry.class,
+                half_status: self.halves.get(place as usize).and_then(|(_, status)| *status),
                 slices: self.slices(place),
             })
         })

@@ -62,6 +62,15 @@ impl Classes {
         self.declared
     }
 
+    /// Whether these are classes of such a task: to be asked of what was read from bytes.
+    pub fn are_of(&self, task: &Task) -> bool {
+        let empty = Limits { series: 0, values: 0, value_length: 0, versions: 0 };
+        let own = Self::new(task, &empty);
+        let mut names = self.vocabulary.names();
+        (self.binary, self.declared) == (own.binary, own.declared)
+            && own.vocabulary.names().all(|name| names.next() == Some(name))
+    }
+
     /// Goes on with other limits; the declared classes stay whatever they are.
     pub fn set_limits(&mut self, limits: &Limits) {
         self.vocabulary.set_limits(limits.values.max(self.declared), limits.value_length);

@@ -46,6 +46,14 @@ impl Quality {
         let scores = (whole && config.maps_score).then(|| Box::new(scores));
         Self::Classifier { classes: ClassTally::new(shape.classes), scores }
     }
+
+    /// Classes that there is room for; none in regression.
+    pub fn classes(&self) -> usize {
+        match self {
+            Self::Classifier { classes, scores: _ } => classes.classes().len(),
+            Self::Regressor(_) => 0,
+        }
+    }
 }
 
 impl Accumulator for Quality {

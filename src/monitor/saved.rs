@@ -7,9 +7,12 @@ use super::quality::Quality;
 use super::version::{Slice, Version};
 use super::{Config, Monitor, Shape};
 use crate::accumulator::Accumulator;
+use crate::accumulator::cells::Cells;
+use crate::accumulator::classes::ClassTally;
 use crate::accumulator::histogram::Histogram;
 use crate::join::{self, Join};
 use crate::time::Span;
+use crate::window::Windows;
 use std::sync::Arc;
 
 /// A regular expression by its text.
@@ -40,11 +43,19 @@ pub(super) fn empty_join() -> Join {
 }
 
 impl Monitor {
+    /// Whether a join with this head is that of this model.
+    pub fn joins_like(&self, head: &join::saved::Head) -> bool {
+        head.is_of(&self.config.join, self.config.slices.len(), self.config.scored.len())
+    }
+
     /// Makes a monitor whole that was read from bytes, with its join.
     ///
     /// # Errors
     /// What does not fit, for the log of the exporter: the bytes are none that this version wrote.
     pub fn revive(mut self, join: Join) -> Result<Self, &'static str> {
+        if !self.classes.are_of(&self.config.task) {
+            return Err("the classes are not those of the model's task");
+        }
         let classes = self.classes.vocabulary().len();
         self.shape = Shape::new(&self.config, classes);
         (self.scored, self.score_places) = self.classes.places_of(&self.config.scored);
@@ -57,7 +68,7 @@ impl Monitor {
         if self.versions.len() > usize::from(u16::MAX) {
             return Err("too many versions");
         }
-        let fits = Fits::new(&self.config, &self.shape, &self.slices);
+        let fits = Fits::new(&self.config, &self.shape, &self.slices, self.statuses.len());
         if !self.versions.iter_mut().flatten().all(|version| fits.adopt(version)) {
             return Err("a version is not of its model's shape");
         }
@@ -69,15 +80,16 @@ impl Monitor {
 
     /// Predictions that wait are counted by version: by what waits, and not by what was written of it.
     fn count_pending(&mut self) -> Result<(), &'static str> {
-        let Self { join, versions, classes, slices, .. } = self;
+        let Self { join, versions, classes, slices, statuses, .. } = self;
         let classes = classes.vocabulary().len();
         versions.iter_mut().flatten().for_each(|version| version.pending = 0);
         for waiting in join.iter() {
             let is_known = usize::from(waiting.version) < versions.len()
                 && usize::from(waiting.class) < classes
+                && waiting.half_status.is_none_or(|status| usize::from(status) < statuses.len())
                 && slices.iter().zip(waiting.slices).all(|(values, &id)| usize::from(id) <= values.len());
             if !is_known {
-                return Err("what waits for its counterpart is of no version, class or slice");
+                return Err("what waits for its counterpart is of no version, class, status or slice");
             }
             if waiting.is_prediction {
                 match &mut versions[usize::from(waiting.version)] {
@@ -97,14 +109,16 @@ struct Fits<'a> {
     whole: Quality,
     part: Quality,
     values: Vec<usize>,
+    statuses: usize,
 }
 
 impl<'a> Fits<'a> {
-    fn new(config: &'a Config, shape: &'a Shape, slices: &[super::Vocabulary]) -> Self {
+    fn new(config: &'a Config, shape: &'a Shape, slices: &[super::Vocabulary], statuses: usize) -> Self {
         Self {
             whole: Quality::new(config, shape, true),
             part: Quality::new(config, shape, false),
             values: slices.iter().map(super::Vocabulary::len).collect(),
+            statuses,
             config,
             shape,
         }
@@ -123,19 +137,29 @@ impl<'a> Fits<'a> {
         let scores = version.outcome_score.iter_mut().map(|scores| (scores, &shape.outcome_score_bounds));
         histograms.into_iter().chain(scores).all(|(histogram, bounds)| adopt(histogram, bounds))
             && version.latency.exemplars.len() == shape.latency_bounds.len() + 1
-            && version.cells.iter().all(|cells| cells.fits(cells))
+            && version.requests.len() <= self.statuses
+            && version.predictions.len() <= shape.classes
+            && self.knows(version.cells.as_ref(), &version.quality)
+            && ClassTally::default().fits(&version.class_tally)
+            && version.class_tally.classes().len() <= shape.classes
             && version.quality.are_of(windows, *window_all, &self.whole)
             && version.coverage.are_of(windows, *window_all, &Default::default())
             && version.slices.len() == self.values.len()
             && version.slices.iter().zip(&self.values).all(|(slices, &values)| {
                 slices.len() <= values && slices.iter().flatten().all(|slice| self.is_whole(slice))
             })
-            && version.predictions.len() <= shape.classes
+    }
+
+    /// Whether all classes that are counted have a name.
+    fn knows(&self, cells: Option<&Cells>, windows: &Windows<Quality>) -> bool {
+        let classes = self.shape.classes;
+        cells.is_none_or(|cells| cells.fits(cells) && cells.classes() <= classes)
+            && windows.states().all(|state| state.classes() <= classes)
     }
 
     fn is_whole(&self, slice: &Slice) -> bool {
         let Config { windows, window_all, .. } = self.config;
-        slice.cells.iter().all(|cells| cells.fits(cells))
+        self.knows(slice.cells.as_ref(), &slice.windows)
             && slice.windows.are_of(windows, *window_all, &self.part)
     }
 }
@@ -147,3 +171,6 @@ fn adopt(histogram: &mut Histogram, bounds: &Arc<[f64]>) -> bool {
     }
     fits
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,12 +19,15 @@ pub enum Clock {
     },
 }
 
-/// Live: none happens later than now.
+/// Live, when a line is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Wall {
     pub now: Timestamp,
     /// The time of events that have none: when their line was read, or read first.
     pub taken_at: Timestamp,
+    /// None happens later than this: now, or when the line was read first, so that an event ahead of the
+    /// clock has the same time again.
+    pub latest: Timestamp,
 }
 
 /// The mapping of one log with all that is reused from line to line.
@@ -44,7 +47,7 @@ pub struct Intake {
 impl From<Timestamp> for Wall {
     /// What is read now is read for the first time.
     fn from(now: Timestamp) -> Self {
-        Self { now, taken_at: now }
+        Self { now, taken_at: now, latest: now }
     }
 }
 
@@ -53,8 +56,8 @@ impl From<Timestamp> for Wall {
 impl Clock {
     fn moment(&mut self, time: Option<Timestamp>) -> Moment {
         match self {
-            Self::Wall(Wall { now, taken_at }) => {
-                let at = time.map_or(*taken_at, |time| time.min(*now));
+            Self::Wall(Wall { now: _, taken_at, latest }) => {
+                let at = time.map_or(*taken_at, |time| time.min(*latest));
                 Moment { at, clock: at }
             }
             Self::Event { highest } => {

@@ -77,23 +77,32 @@ impl Live {
     pub fn resume(&mut self, saved: Option<Saved>, shown: Option<Mark>) {
         self.settles_when_told = true;
         let mut places = HashMap::new();
+        let held = saved.as_ref().map(|saved| saved.number);
+        let progress = Progress::after(held, shown.as_ref());
+        let mut shown = shown.and_then(|mark| mark.beyond(held));
         if let Some(saved) = saved {
             let mut state = saved.state;
             state.reconfigure(&self.config);
             *lock(&self.state) = state;
             places = saved.places;
         }
-        self.restore(places);
+        let renamed = self.restore(places);
+        for log in shown.iter_mut().flat_map(|mark| &mut mark.logs) {
+            if let Some(name) = renamed.get(&log.log) {
+                log.log.clone_from(name);
+            }
+        }
         let mut state = lock(&self.state);
-        state.progress = Some(Progress::default());
+        state.progress = Some(progress);
         state.can_be_shown = shown.is_none();
         drop(state);
         self.catch_up = shown.map(|mark| CatchUp { mark, looks: 0, next: 0, idle_since: None });
     }
 
     /// Lets each log go on where an earlier process stopped: that of its name, or else of its paths, as its lines
-    /// must not count twice in their models.
-    fn restore(&mut self, mut places: HashMap<String, Places>) {
+    /// must not count twice in their models. Returns the new names of those that have other ones, by the old.
+    fn restore(&mut self, mut places: HashMap<String, Places>) -> HashMap<String, String> {
+        let mut renamed = HashMap::new();
         let mut rest = Vec::new();
         for stream in &mut self.streams {
             match places.remove(&self.config.streams[stream.index()].name) {
@@ -102,13 +111,15 @@ impl Live {
             }
         }
         for stream in rest {
-            let source = &self.config.streams[stream.index()].source;
+            let StreamConfig { name, source, .. } = &self.config.streams[stream.index()];
             let is_same = |places: &Places| places.paths == source.paths && places.exclude == source.exclude;
-            let renamed = places.iter().find(|(_, places)| is_same(places)).map(|(name, _)| name.clone());
-            if let Some(places) = renamed.and_then(|name| places.remove(&name)) {
+            let before = places.iter().find(|(_, places)| is_same(places)).map(|(before, _)| before.clone());
+            if let Some((before, places)) = before.and_then(|before| places.remove_entry(&before)) {
                 stream.restore(places, &self.state);
+                renamed.insert(before, name.clone());
             }
         }
+        renamed
     }
 
     /// What a checkpoint holds beside the monitors, and its number. Until it is on disk and
@@ -118,7 +129,7 @@ impl Live {
         let places: Vec<_> = self.streams.iter().map(places).collect();
         let mut state = lock(&self.state);
         let number = state.progress.as_mut().map_or(0, Progress::begin_checkpoint);
-        (state.head(places), number)
+        (state.head(number, places), number)
     }
 
     /// Changes whenever another checkpoint would hold more than the last: lines, bytes, rotations, waiting
@@ -210,6 +221,7 @@ impl Live {
         let mut fresh = fresh?;
         let mut streams = Vec::with_capacity(fresh.len());
         let mut old = std::mem::take(&mut self.streams);
+        let mut places = vec![None; old.len()];
         // A log that only has another name goes on too: its lines must not count twice in their models.
         for is_same in [StreamConfig::has_name_of, StreamConfig::has_paths_of] {
             let mut rest = Vec::new();
@@ -219,6 +231,7 @@ impl Live {
                 match old.iter().position(same).map(|kept| old.swap_remove(kept)) {
                     Some(kept) => {
                         let before = &self.config.streams[kept.index()];
+                        places[kept.index()] = Some(stream.index());
                         streams.push(stream.carry_over(kept, before, after));
                     }
                     None => rest.push(stream),
@@ -228,7 +241,12 @@ impl Live {
         }
         streams.append(&mut fresh);
         streams.sort_by_key(Stream::index);
-        lock(&self.state).reconfigure(&new);
+        let mut state = lock(&self.state);
+        state.reconfigure(&new);
+        if let Some(progress) = &mut state.progress {
+            progress.renumber(&places);
+        }
+        drop(state);
         self.passed_over = vec![0; streams.len()];
         self.configurations += 1;
         (self.streams, self.config, self.looked_at) = (streams, new, None);
@@ -239,7 +257,8 @@ impl Live {
     fn read(&mut self, now: Timestamp) -> bool {
         // A line that has no time was read, at the latest, when it was first shown.
         let shown_at = self.catch_up.as_ref().map(|catch_up| catch_up.mark.shown_at);
-        let wall = Wall { now, taken_at: shown_at.map_or(now, |shown_at| now.min(shown_at)) };
+        let taken_at = shown_at.map_or(now, |shown_at| now.min(shown_at));
+        let wall = Wall { now, taken_at, latest: now };
         let Self { streams, passed_over, order, .. } = self;
         order.clear();
         order.extend(0..streams.len());
@@ -265,7 +284,7 @@ impl Live {
     /// that is over.
     fn repeat(&mut self, now: Timestamp) -> bool {
         let Some(CatchUp { mark, next, .. }) = &mut self.catch_up else { return false };
-        let Some(step) = mark.steps.as_ref().and_then(|steps| steps.get(*next)).copied() else {
+        let Some((_, step)) = mark.steps.as_ref().and_then(|steps| steps.get(*next)).copied() else {
             return false;
         };
         match step {
@@ -278,13 +297,13 @@ impl Live {
                 }
                 *next += 1;
             }
-            Step::Took { log, file, delivered, at } => {
+            Step::Took { log, file, delivered, at, lasted } => {
                 let place =
                     mark.logs.get(log as usize).and_then(|log| Some((log, log.files.get(file as usize)?)));
                 let more = place.is_some_and(|(log, file)| {
                     let mut streams = self.streams.iter_mut();
                     let stream = streams.find(|stream| self.config.streams[stream.index()].name == log.log);
-                    let wall = Wall { now, taken_at: at };
+                    let wall = Wall { now, taken_at: at, latest: at.plus(lasted) };
                     let upto = FileMark { delivered, ..*file };
                     stream.is_some_and(|stream| stream.run_up_to(&self.config, &self.state, wall, upto))
                 });

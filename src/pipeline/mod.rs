@@ -221,12 +221,7 @@ impl State {
     /// Goes on with another configuration: models and logs that stay keep what they have, others go.
     pub fn reconfigure(&mut self, config: &Config) {
         let mut old = std::mem::replace(self, Self::new(config, self.secret));
-        let place_of = |log: &LogTally| self.logs.iter().position(|tally| tally.name == log.name);
-        let places: Vec<_> = old.logs.iter().map(place_of).collect();
         self.progress = old.progress.take();
-        if let Some(progress) = &mut self.progress {
-            progress.renumber(&places);
-        }
         for tally in &mut self.logs {
             if let Some(before) = old.logs.iter().position(|before| before.name == tally.name) {
                 tally.carry_over(old.logs.swap_remove(before));

@@ -11,6 +11,8 @@ use std::collections::HashMap;
 /// What there is beside the monitors.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Head {
+    /// Of this checkpoint: one more than that of the one before, be it of an earlier process.
+    pub(super) number: u64,
     pub(super) secret: join::Secret,
     pub(super) found: Option<monitor::Config>,
     pub(super) models_folded: u64,
@@ -38,9 +40,10 @@ pub struct Places {
 
 impl State {
     /// What a checkpoint holds beside the monitors. `places` are those of each log.
-    pub(super) fn head(&self, places: Vec<Places>) -> Head {
+    pub(super) fn head(&self, number: u64, places: Vec<Places>) -> Head {
         let logs = self.logs.iter().cloned().zip(places);
         Head {
+            number,
             secret: self.secret,
             found: self.found.clone(),
             models_folded: self.models_folded,
@@ -52,6 +55,8 @@ impl State {
 
 /// A state that was read from bytes, and where its logs go on.
 pub struct Saved {
+    /// Of the checkpoint.
+    pub(super) number: u64,
     pub(super) state: State,
     /// By name.
     pub(super) places: HashMap<String, Places>,
@@ -61,7 +66,7 @@ impl Saved {
     /// # Errors
     /// Two models of one name: the bytes are none that this version wrote.
     pub fn new(head: Head, monitors: Vec<Monitor>) -> Result<Self, &'static str> {
-        let Head { secret, found, models_folded, logs, monitors: _ } = head;
+        let Head { number, secret, found, models_folded, logs, monitors: _ } = head;
         let by_name: HashMap<Box<str>, usize> =
             monitors.iter().map(Monitor::name).map(Into::into).zip(0..).collect();
         if by_name.len() != monitors.len() {
@@ -81,7 +86,7 @@ impl Saved {
             looked_once: false,
             can_be_shown: false,
         };
-        Ok(Self { state, places })
+        Ok(Self { number, state, places })
     }
 
     /// The state with which the logs go on at the positions.

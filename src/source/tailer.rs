@@ -20,7 +20,7 @@ use super::identity::{Identity, Position, Stat};
 use super::open::Opened;
 use super::tally::{Rotation, State, Tally};
 use super::{Config, Reason, Source, StartAt};
-use crate::limits::{DIRECTORY_LIST_INTERVAL, FILES_MAX, OPEN_FILES_MAX};
+use crate::limits::{DIRECTORY_LIST_INTERVAL, OPEN_FILES_MAX};
 use crate::time::{Span, Timestamp};
 use empty::Empty;
 use origin::Origin;
@@ -146,9 +146,8 @@ impl Tailer {
 
     /// Goes on where an earlier run stopped, with what it had counted by then. To be called before the
     /// first look; then `start_at` has no effect, and what was rotated meanwhile is found and counted.
-    pub fn restore(&mut self, mut positions: Vec<Position>, tally: Tally) {
+    pub fn restore(&mut self, positions: Vec<Position>, tally: Tally) {
         assert!(self.looked_at.is_none(), "positions are restored before the first look");
-        positions.truncate(FILES_MAX);
         self.ranks = positions.iter().enumerate().map(|(at, position)| (position.identity, at)).collect();
         self.unclaimed = positions;
         self.tally = tally;

@@ -12,6 +12,8 @@ mod reload;
 mod properties;
 // The whole exposition, byte for byte.
 mod golden;
+// The format of checkpoints.
+mod checkpoint;
 // Documents that are written from the code, and names that documents use.
 mod documents;
 // Who may use whom; what every file must have.

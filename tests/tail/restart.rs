@@ -273,3 +273,17 @@ fn scenario_68_renamed_while_the_first_look_goes_on() {
     logs.rename("elsewhere/hidden", "app.log.1");
     assert_eq!(reader.step().take(), longs(10..20));
 }
+
+/// More than are followed at a time, as those that were read to their end come first.
+#[test]
+fn scenario_67_no_position_is_left_behind_however_many_there_are() {
+    let logs = Logs::new();
+    let position = |inode| Position {
+        identity: source::identity::Identity { inode, ..Default::default() },
+        origin: "elsewhere".to_owned(),
+        ..Position::default()
+    };
+    let positions: Vec<Position> = (0..5000).map(position).collect();
+    let reader = Reader::restored(&config(&[logs.path("*.log")]), positions);
+    assert_eq!(reader.positions().len(), 5000);
+}

@@ -161,8 +161,10 @@ impl Checkpoints {
         })
     }
 
-    pub(super) fn set_interval(&mut self, interval: Span) {
-        self.interval = interval;
+    /// Goes on under another configuration. What was read under the old one is to be in a checkpoint at once:
+    /// if it were read again, that would be under the new one.
+    pub(super) fn reconfigure(&mut self, interval: Span) {
+        (self.interval, self.taken_at) = (interval, None);
     }
 
     /// How long there is nothing to do.

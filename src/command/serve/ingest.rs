@@ -92,7 +92,7 @@ fn ingest(mut live: Live, mut checkpoints: Option<Checkpoints>, commands: &Recei
                 let applied =
                     live.reconfigure(*config).map_err(|error| format!("a path is no glob: {error}"));
                 if let (Ok(()), Some(checkpoints)) = (&applied, &mut checkpoints) {
-                    checkpoints.set_interval(interval);
+                    checkpoints.reconfigure(interval);
                 }
                 // Whoever asked may have given up waiting.
                 answer.send(applied).ok();

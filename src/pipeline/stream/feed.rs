@@ -118,7 +118,7 @@ impl Feeds {
         let delivered = feed.commit(file);
         state.logs[index].bytes += delivered - before;
         if let Some(progress) = &mut state.progress {
-            progress.take(index, file.taken(), wall.taken_at);
+            progress.take(index, file.taken(), wall.taken_at, wall.latest.since(wall.taken_at));
         }
         drop(state);
         if progress == Progress::Ended {

@@ -188,9 +188,12 @@ impl Exporter {
         text
     }
 
-    /// The value of one series of its exposition, as it is written.
+    /// The value of one series of its exposition, as it is written; also `None` while nothing may be shown, as
+    /// after a crash.
     pub(super) fn value(&self, series: &str) -> Option<String> {
-        value(&self.metrics(), series)
+        let (status, text) = self.get("/metrics");
+        assert!(status == 200 || status == 503, "{status} {text}");
+        if status == 200 { value(&text, series) } else { None }
     }
 
     /// Waits until a series has a value.

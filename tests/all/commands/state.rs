@@ -192,3 +192,19 @@ fn scenario_73_a_second_process_on_one_directory_exits_1() {
     append_outcomes(directory.path(), 10..11);
     exporter.await_value(OUTCOMES, "11");
 }
+
+/// Lines that were read under one configuration must not be read again under another.
+#[test]
+fn a_reload_is_followed_by_a_checkpoint_at_once() {
+    let (directory, config) = with_state("state", 100);
+    let text = fs::read_to_string(&config).expect("a configuration").replace("50ms", "1h");
+    write(&config, &text);
+    let exporter = Exporter::run(&config, &[]);
+    exporter.await_value(OUTCOMES, "100");
+    let before = await_that("the first checkpoint", || exporter.value(SIZE).filter(|size| size != "0"));
+    append_outcomes(directory.path(), 100..200);
+    exporter.await_value(OUTCOMES, "200");
+    assert_eq!(exporter.value(SIZE).as_ref(), Some(&before), "the next one is due in an hour");
+    exporter.signal("HUP");
+    await_that("a checkpoint", || exporter.value(SIZE).filter(|size| *size != before));
+}

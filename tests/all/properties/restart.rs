@@ -7,8 +7,8 @@ use super::traffic::{CONFIG, Event, events};
 use inference_exporter::checkpoint::codec;
 use inference_exporter::family::writer::Format;
 use inference_exporter::join::Secret;
-use inference_exporter::pipeline::State;
 use inference_exporter::pipeline::live::Live;
+use inference_exporter::pipeline::{Config, State};
 use inference_exporter::time::{Span, Timestamp};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -190,9 +190,15 @@ impl Process {
 }
 
 fn start_live(directory: &TempDir) -> (Live, Arc<Mutex<State>>) {
+    start_live_with(config(directory, CONFIG))
+}
+
+fn config(directory: &TempDir, text: &str) -> Config {
     let root = directory.path().display();
-    let text = CONFIG.replace("paths: [", &format!("start_at: beginning\n    paths: [{root}/"));
-    let config = plan(&text).pipeline;
+    plan(&text.replace("paths: [", &format!("start_at: beginning\n    paths: [{root}/"))).pipeline
+}
+
+fn start_live_with(config: Config) -> (Live, Arc<Mutex<State>>) {
     let state = Arc::new(Mutex::new(State::new(&config, Secret::new([1; 16]))));
     let live = Live::new(config, Arc::clone(&state)).expect("globs");
     (live, state)
@@ -308,4 +314,114 @@ fn a_first_file_that_is_rotated_before_any_checkpoint_holds_it_is_read_again() {
     process.read();
     process.scrape();
     assert_eq!(process.seen["inference_exporter_lines_total{log=\"predictions\"}"], 2.0);
+}
+
+const START: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+/// The lines of a prediction and of its label at so many seconds after `START`.
+fn prediction(id: usize, at: i64) -> String {
+    let at = 1_700_000_000 + at;
+    format!(
+        r#"{{"model": "binary", "id": "{id}", "t": {at}, "v": "1", "y": "1", "p": 0.9, "status": "200"}}"#
+    ) + "\n"
+}
+
+fn label(id: usize, at: i64) -> String {
+    format!("model=binary id={id} t={} truth=1\n", 1_700_000_000 + at)
+}
+
+const JOINED: &str = "inference_labels_total{model=\"binary\",version=\"1\",result=\"joined\"}";
+const PREDICTIONS: &str = "inference_predictions_total{model=\"binary\",version=\"1\",predicted=\"1\"}";
+
+/// What was expired before the checkpoint is not expired again after it: the clock was set back, and what is that
+/// old has come since.
+#[test]
+fn a_mark_that_is_older_than_the_checkpoint_does_nothing_again() {
+    let mut process = Process::new(START, true);
+    process.write("predictions", prediction(1, 0).as_bytes());
+    process.read();
+    process.live.settle(process.now);
+    process.scrape();
+    process.now = START.minus(Span::from_seconds(7200));
+    process.write("predictions", prediction(2, -7200).as_bytes());
+    process.read();
+    process.take_checkpoint();
+    process.crash();
+    assert!(!process.live.is_catching_up(), "the checkpoint holds all of it");
+    process.write("labels", label(2, -7190).as_bytes());
+    process.read();
+    process.scrape();
+    assert_eq!(process.seen.get(JOINED), Some(&1.0), "{:#?}", process.seen);
+}
+
+/// As above, for a checkpoint that was on its way to the disk when the mark was made.
+#[test]
+fn of_a_mark_only_what_follows_the_checkpoint_is_done_again() {
+    let mut process = Process::new(START, true);
+    process.read();
+    process.live.settle(process.now);
+    process.now = START.minus(Span::from_seconds(7200));
+    process.write("predictions", prediction(2, -7200).as_bytes());
+    process.read();
+    let (bytes, _) = codec::encode(&process.live);
+    process.write("predictions", prediction(3, -7200).as_bytes());
+    process.read();
+    process.scrape();
+    process.checkpoint = Some(bytes);
+    process.crash();
+    process.write("labels", [label(2, -7190), label(3, -7190)].concat().as_bytes());
+    process.read();
+    process.scrape();
+    assert_eq!(process.seen.get(JOINED), Some(&2.0), "{:#?}", process.seen);
+}
+
+/// A writer whose clock is ahead: what was taken to have happened when it was read is so again.
+#[test]
+fn an_event_of_the_future_has_the_same_time_when_it_is_read_again() {
+    let mut process = Process::new(START, true);
+    process.take_checkpoint();
+    process.write("predictions", prediction(1, 0).as_bytes());
+    process.write("labels", label(1, 100).as_bytes());
+    process.read();
+    process.scrape();
+    process.now = START.plus(Span::from_seconds(200));
+    process.crash();
+    process.read();
+    process.scrape();
+    assert_eq!(process.seen.get(JOINED), Some(&1.0));
+}
+
+/// More than is read at once, so that a state could be shown that holds some of it.
+const MANY: usize = 5000;
+
+#[test]
+fn a_log_with_another_name_after_a_crash_is_read_again_before_anything_is_shown() {
+    let mut process = Process::new(START, true);
+    let lines: String = (0..MANY).map(|id| prediction(id, 0)).collect();
+    process.write("predictions", lines.as_bytes());
+    process.read();
+    process.scrape();
+    assert_eq!(process.seen.get(PREDICTIONS), Some(&(MANY as f64)));
+    let renamed = config(&process.directory, &CONFIG.replace("name: predictions", "name: renamed"));
+    (process.live, process.state) = start_live_with(renamed);
+    process.resume();
+    // What was counted of a log goes by its name.
+    process.seen.retain(|series, _| !series.contains("predictions\""));
+    while process.live.is_catching_up() {
+        process.live.turn(process.now);
+    }
+    process.scrape();
+}
+
+#[test]
+fn a_reload_that_renames_a_log_forgets_nothing_of_what_is_to_be_read_again() {
+    let mut process = Process::new(START, true);
+    process.write("predictions", prediction(1, 0).as_bytes());
+    process.read();
+    let renamed = config(&process.directory, &CONFIG.replace("name: predictions", "name: renamed"));
+    process.live.reconfigure(renamed).expect("globs");
+    let mark = process.state.lock().expect("no panic").mark(process.now).expect("checkpoints");
+    let files = |name: &str| mark.logs.iter().find(|log| log.log == name).map(|log| log.files.len());
+    // Both logs began with an empty line that no checkpoint holds yet.
+    assert_eq!((files("renamed"), mark.steps.map(|steps| steps.len())), (Some(1), Some(2)));
 }
