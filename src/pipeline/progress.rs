@@ -289,4 +289,30 @@ mod tests {
         progress.forget(number);
         assert_eq!(mark(&mut progress).steps, Some(vec![(1, Step::Settled { to: AT, at: AT })]));
     }
+
+    /// Until a checkpoint holds it: what was read of a file before it was truncated is in a copy, if anywhere.
+    #[test]
+    fn a_file_that_is_begun_again_makes_its_log_wait_for_the_end() {
+        let mut progress = Progress::default();
+        progress.take(0, (file(1), 9), AT, Span::ZERO);
+        assert!(!mark(&mut progress).logs[0].until_end);
+        progress.take(0, (file(1), 3), AT, Span::ZERO);
+        assert!(mark(&mut progress).logs[0].until_end);
+        let number = progress.begin_checkpoint();
+        progress.forget(number);
+        let after = mark(&mut progress);
+        assert_eq!((after.logs[0].until_end, after.logs[0].files.len()), (false, 0));
+    }
+
+    #[test]
+    fn of_a_mark_nothing_is_left_that_a_checkpoint_holds() {
+        let mut progress = Progress::after(Some(6), None);
+        progress.settle(AT, AT);
+        assert_eq!(progress.begin_checkpoint(), 7);
+        progress.settle(AT, AT);
+        let shown = mark(&mut progress);
+        let steps = |held| Some(shown.clone().beyond(held)?.steps.expect("few").len());
+        assert_eq!([None, Some(6), Some(7), Some(8)].map(steps), [Some(2), Some(2), Some(1), None]);
+        assert_eq!(Progress::after(Some(6), Some(&shown)).begin_checkpoint(), 9);
+    }
 }

@@ -418,10 +418,26 @@ fn a_reload_that_renames_a_log_forgets_nothing_of_what_is_to_be_read_again() {
     let mut process = Process::new(START, true);
     process.write("predictions", prediction(1, 0).as_bytes());
     process.read();
-    let renamed = config(&process.directory, &CONFIG.replace("name: predictions", "name: renamed"));
+    let first = "logs:\n  - name: first\n    paths: [first]\n    format: logfmt\n    fields: {model: model, id: id, time: t, label: truth}\n";
+    let text = CONFIG.replace("name: predictions", "name: renamed").replace("logs:\n", first);
+    let renamed = config(&process.directory, &text);
     process.live.reconfigure(renamed).expect("globs");
     let mark = process.state.lock().expect("no panic").mark(process.now).expect("checkpoints");
     let files = |name: &str| mark.logs.iter().find(|log| log.log == name).map(|log| log.files.len());
     // Both logs began with an empty line that no checkpoint holds yet.
     assert_eq!((files("renamed"), mark.steps.map(|steps| steps.len())), (Some(1), Some(2)));
+}
+
+#[test]
+fn what_had_waited_too_long_when_it_was_shown_is_let_go_again() {
+    let mut process = Process::new(START, true);
+    process.write("predictions", prediction(1, -7200).as_bytes());
+    process.read();
+    process.live.settle(process.now);
+    process.scrape();
+    process.crash();
+    process.read();
+    process.scrape();
+    let expired = process.seen.iter().find(|(series, _)| series.contains("reason=\"expired\""));
+    assert_eq!(expired.map(|(_, count)| *count), Some(1.0));
 }
