@@ -317,18 +317,18 @@ impl Live {
     fn show_again(&mut self, read: bool, now: Timestamp) {
         let is_idle = !read && self.is_caught_up();
         let Some(CatchUp { mark, idle_since, .. }) = &mut self.catch_up else { return };
-        let marks = mark.logs.iter().filter_map(|log| {
+        // Each log has reached its end once; a writer that is never quiet must not keep all from being shown.
+        mark.logs.retain(|log| {
             let mut streams = self.streams.iter();
-            let stream = streams.find(|stream| self.config.streams[stream.index()].name == log.log)?;
-            Some(stream.reach(log))
+            let stream = streams.find(|stream| self.config.streams[stream.index()].name == log.log);
+            stream.is_some_and(|stream| match stream.reach(log) {
+                Reach::Yes => false,
+                Reach::AtEnd => !stream.is_caught_up(),
+                Reach::NotYet => true,
+            })
         });
-        let is_over = match marks.max().unwrap_or(Reach::Yes) {
-            Reach::Yes => true,
-            Reach::AtEnd => is_idle,
-            Reach::NotYet if is_idle => now.since(*idle_since.get_or_insert(now)) >= CATCH_UP_IDLE_MAX,
-            Reach::NotYet => false,
-        };
-        if is_over {
+        let is_given_up = is_idle && now.since(*idle_since.get_or_insert(now)) >= CATCH_UP_IDLE_MAX;
+        if mark.logs.is_empty() || is_given_up {
             // Where the order is known, expiry had its place in it.
             let settled_to = mark.steps.is_none().then_some(mark.settled_to);
             self.catch_up = None;
