@@ -168,7 +168,7 @@ impl Full {
 fn configuration(path: &Path) -> Plan {
     let text = format!(
         "logs: [{{name: requests, paths: ['{}'], format: json, start_at: beginning, model: m, fields: {{id: id, \
-         time: ts, version: version, latency: ms, prediction: p, scores: s, label: label, \
+         time: ts, version: version, latency: ms, prediction: p, scores: {{c0: s.c0, c1: s.c1, c2: s.c2}}, label: label, \
          slices: {{country: country, device: device}}}}}}]\n\
          models: {{m: {{task: multiclass, classes: [c0, c1, c2], slices: [country, device], \
          join: {{max_pending: {}}}}}}}\n",
