@@ -119,7 +119,7 @@ impl Full {
                 // The probe is at work before the encoding begins.
                 std::thread::sleep(10 * PAUSE);
                 let started = Instant::now();
-                let (payload, _) = codec::encode(&self.live);
+                let (payload, _) = codec::encode(&self.live, &mut give_way);
                 let took = started.elapsed();
                 if save {
                     self.store.save(&payload).expect("room on the disk");
@@ -188,6 +188,15 @@ fn median(times: impl IntoIterator<Item = Duration>) -> Duration {
     times[times.len() / 2]
 }
 
+fn mib(bytes: f64) -> f64 {
+    bytes / f64::from(1 << 20)
+}
+
+/// As the program does between two pieces.
+fn give_way() {
+    std::thread::sleep(Duration::from_micros(100));
+}
+
 fn main() -> ExitCode {
     // What cargo asks of every bench, which this one does not know.
     if std::env::args().any(|argument| argument == "--test" || argument == "--list") {
@@ -195,7 +204,6 @@ fn main() -> ExitCode {
     }
     let directory = tempfile::tempdir().expect("a directory");
     let mut full = Full::new(directory.path());
-
     let idle = median((0..100).map(|_| full.scrape()));
     let rounds = full.rounds(false, || full.wait());
     let whole = median(rounds.iter().map(|round| round.0));
@@ -206,7 +214,7 @@ fn main() -> ExitCode {
         (median(scrapes.iter().copied()), scrapes.iter().max().copied().unwrap_or_default());
 
     let started = Instant::now();
-    let (payload, number) = codec::encode(&full.live);
+    let (payload, number) = codec::encode(&full.live, &mut give_way);
     let bytes = full.store.save(&payload).expect("room on the disk");
     let written = started.elapsed();
     drop(payload);
@@ -226,7 +234,6 @@ fn main() -> ExitCode {
     let per_minute = checkpoints_per_minute * bytes as f64 + SCRAPES_PER_MINUTE * mark_bytes;
 
     let share = wait.as_secs_f64() / whole.as_secs_f64();
-    let mib = |bytes: f64| bytes / f64::from(1 << 20);
     println!("{WAITING} predictions wait, each with 3 scores and 2 slices");
     println!(
         "checkpoint       {:.1} MiB, {:.0} bytes a prediction",

@@ -34,7 +34,7 @@ pub(crate) fn run(bytes: &[u8]) {
     let at = rest.windows(CHANGES.len()).position(|three| three == CHANGES);
     let (logs, changes) = at.map_or((rest, &[][..]), |at| (&rest[..at], &rest[at + CHANGES.len()..]));
     let replayed = live(config, replay(config, &contents(logs, config.streams.len()), None));
-    let mut payload = codec::encode(&replayed).0;
+    let mut payload = codec::encode(&replayed, &mut || {}).0;
     let page = expose(&lock(replayed.state()), Format::Text);
     let saved =
         codec::decode(&payload).unwrap_or_else(|error| panic!("what was written is refused: {error}"));
@@ -85,7 +85,7 @@ fn check_goes_on(config: &Config, saved: Saved, before: Option<&[u8]>) {
     }
     live.settle(Timestamp::from_seconds(1_800_000_000));
     live.turn(Timestamp::from_seconds(1_800_000_001));
-    let after = codec::encode(&live).0;
+    let after = codec::encode(&live, &mut || {}).0;
     assert!(codec::decode(&after).is_ok(), "what was gone on with is refused");
 }
 

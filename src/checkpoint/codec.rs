@@ -30,23 +30,25 @@ pub enum Malformed {
 /// What a checkpoint of the pipeline as it stands holds, and the number of the checkpoint.
 ///
 /// To be called from the thread that owns the pipeline: nobody else changes what is known, so it may let go
-/// of the lock again and again, and a scrape never waits for the whole.
-pub fn encode(live: &Live) -> (Vec<u8>, u64) {
+/// of the lock again and again, and a scrape never waits for the whole. `give_way` is called whenever it has
+/// let go of it, for so long that whoever waits can take it: a lock goes to who asks, and not to who waits.
+pub fn encode(live: &Live, give_way: &mut dyn FnMut()) -> (Vec<u8>, u64) {
     let (head, number) = live.head();
     let mut bytes = append(Vec::new(), &head);
     for index in 0..head.monitors {
-        bytes = append_monitor(bytes, live, index);
+        bytes = append_monitor(bytes, live, index, give_way);
     }
     (bytes, number)
 }
 
-fn append_monitor(bytes: Vec<u8>, live: &Live, index: usize) -> Vec<u8> {
+fn append_monitor(bytes: Vec<u8>, live: &Live, index: usize, give_way: &mut dyn FnMut()) -> Vec<u8> {
     let state = lock(live.state());
     let monitor = &state.monitors()[index];
     let mut bytes = append(append(bytes, monitor), &monitor.join().head());
     drop(state);
     let mut walk = Walk::default();
     loop {
+        give_way();
         let state = lock(live.state());
         let join = state.monitors()[index].join();
         for _ in 0..ENTRIES_AT_A_TIME {

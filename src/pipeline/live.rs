@@ -15,6 +15,9 @@ use std::sync::{Arc, Mutex};
 /// How often the file system is asked what is there.
 pub const LOOK_INTERVAL: Span = Span::from_millis(250);
 
+/// How often, once nothing has happened anywhere for a while: half the cost, and a line still shows within a second.
+const CALM_LOOK_INTERVAL: Span = Span::from_millis(500);
+
 /// Turns after which a log is read even though another one is further behind.
 const PATIENCE_TURNS: u32 = 8;
 
@@ -176,7 +179,11 @@ impl Live {
 
     /// Does what there is to do next, at most one batch. `false` where there was nothing to read.
     pub fn turn(&mut self, now: Timestamp) -> bool {
-        if self.looked_at.is_none_or(|before| now.since(before) >= LOOK_INTERVAL || now < before) {
+        let is_due = |before: Timestamp| {
+            let passed = now.since(before);
+            passed >= CALM_LOOK_INTERVAL || now < before || (passed >= LOOK_INTERVAL && !self.is_calm(now))
+        };
+        if self.looked_at.is_none_or(is_due) {
             self.look(now);
         }
         if self.may_have_missed_a_file() {
@@ -205,6 +212,11 @@ impl Live {
             self.settle(now);
         }
         lock(&self.state).looked_once = true;
+    }
+
+    /// Whether a look may wait: see `Tailer::is_calm`.
+    fn is_calm(&self, now: Timestamp) -> bool {
+        self.catch_up.is_none() && self.streams.iter().all(|stream| stream.is_calm(now))
     }
 
     /// Whether the end of every file has been reached since the last look.

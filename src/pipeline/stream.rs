@@ -176,6 +176,11 @@ impl Stream {
         self.tailer.is_caught_up()
     }
 
+    /// Whether a look at the files may wait.
+    pub fn is_calm(&self, now: Timestamp) -> bool {
+        self.tailer.is_calm(now)
+    }
+
     /// Its place in the configuration.
     pub fn index(&self) -> usize {
         self.index

@@ -8,6 +8,7 @@
 
 mod arrival;
 pub mod bound;
+mod calm;
 mod departure;
 mod empty;
 mod order;

@@ -71,7 +71,7 @@ fn a_checkpoint_of_this_version_is_read_as_it_was_written() {
     let live = Live::new(config.clone(), Arc::new(Mutex::new(state))).expect("globs");
     let file = root().join(format!("tests/checkpoint/v{VERSION}.bin"));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        let payload = codec::encode(&live).0;
+        let payload = codec::encode(&live, &mut || {}).0;
         let bytes = [&seal::seal(Kind::Checkpoint, &payload)[..], &payload].concat();
         std::fs::create_dir_all(file.parent().expect("a directory")).expect("made");
         std::fs::write(&file, bytes).expect("written");

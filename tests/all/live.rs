@@ -124,6 +124,42 @@ fn a_backlog_of_a_day_joins_as_if_it_had_been_read_while_it_was_written() {
     assert!(day.samples > 19_000, "{}", day.samples);
 }
 
+/// Files that are quiet are looked at every other time; a symbolic link is not left out, as only the target that is
+/// current at a look is followed.
+#[test]
+fn a_quiet_log_is_looked_at_less_often_and_a_linked_one_is_not() {
+    for is_linked in [false, true] {
+        let mut exporter = Exporter::new("windows: [1h]");
+        let at = exporter.now.as_nanos() / 1_000_000_000;
+        exporter.append("labels.csv", &label(0, at));
+        exporter.append("file", &prediction(1, at));
+        let [file, log] = ["file", "predictions.jsonl"].map(|name| exporter.directory.path().join(name));
+        if is_linked {
+            std::os::unix::fs::symlink(&file, &log).expect("linked");
+        } else {
+            std::fs::rename(&file, &log).expect("renamed");
+        }
+        for _ in 0..30 {
+            while exporter.live.turn(exporter.now) {}
+            exporter.now = exporter.now.plus(LOOK_INTERVAL);
+        }
+        // Just after a look.
+        while exporter.live.turn(exporter.now.plus(LOOK_INTERVAL)) {}
+        exporter.now = exporter.now.plus(LOOK_INTERVAL);
+        exporter.append("predictions.jsonl", &prediction(2, at));
+        let mut seen = Vec::new();
+        for _ in 0..2 {
+            exporter.now = exporter.now.plus(LOOK_INTERVAL);
+            while exporter.live.turn(exporter.now) {}
+            seen.push(exporter.log("predictions").lines);
+        }
+        assert_eq!(seen[1], 2, "within half a second");
+        if is_linked {
+            assert_eq!(seen[0], 2, "at the next look");
+        }
+    }
+}
+
 /// Where no log maps a version, the one there is counts from the start and for ever: `increase()` sees a first
 /// event only if the counter was there before it.
 #[test]

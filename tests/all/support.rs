@@ -118,7 +118,7 @@ impl Run {
     }
 
     fn saved(&mut self) -> Saved {
-        let bytes = self.with_live(|live| codec::encode(live).0);
+        let bytes = self.with_live(|live| codec::encode(live, &mut || {}).0);
         codec::decode(&bytes).expect("what was encoded")
     }
 

@@ -22,6 +22,10 @@ use std::time::Duration;
 /// How long the end of the process may wait for the disk.
 const LAST_WAIT_MAX: Duration = Duration::from_secs(10);
 
+/// How long a scrape has, between two pieces of a checkpoint, to take the lock that it waits for. A thread wakes
+/// within some 50 µs; at 500,000 waiting predictions there are 123 pieces.
+const GIVE_WAY: Duration = Duration::from_micros(100);
+
 /// The directory of the state, and what is said of it in metrics.
 pub(super) struct Keeper {
     store: Store,
@@ -207,7 +211,7 @@ impl Checkpoints {
             self.keeper.saving.last_success.set(now.as_seconds());
             return;
         }
-        let (payload, number) = codec::encode(live);
+        let (payload, number) = codec::encode(live, &mut || std::thread::sleep(GIVE_WAY));
         if self.jobs.try_send(payload).is_ok() {
             (self.writing, self.revision) = (Some(number), Some(revision));
         }

@@ -119,7 +119,7 @@ impl Process {
             return;
         }
         self.live.settle(self.now);
-        let (bytes, number) = codec::encode(&self.live);
+        let (bytes, number) = codec::encode(&self.live, &mut || {});
         self.checkpoint = Some(bytes);
         self.state.lock().expect("no panic").note_checkpoint(number);
     }
@@ -363,7 +363,7 @@ fn of_a_mark_only_what_follows_the_checkpoint_is_done_again() {
     process.now = START.minus(Span::from_seconds(7200));
     process.write("predictions", prediction(2, -7200).as_bytes());
     process.read();
-    let (bytes, _) = codec::encode(&process.live);
+    let (bytes, _) = codec::encode(&process.live, &mut || {});
     process.write("predictions", prediction(3, -7200).as_bytes());
     process.read();
     process.scrape();
