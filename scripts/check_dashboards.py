@@ -64,6 +64,13 @@ def queries(dashboard):
         yield f"annotation “{annotation['name']}”", annotation["expr"]
 
 
+def metrics_of(expression):
+    """The names a query asks for; a selector may name a family and its variant as `inference_(class_)?outcomes_total`."""
+    for name in re.findall(r"\binference_[\w()?]+", expression):
+        yield re.sub(r"\((\w+)\)\?", r"\1", name)
+        yield re.sub(r"\(\w+\)\?", "", name)
+
+
 def problems(dashboard):
     """Yields (rule, text) for each mistake."""
     yield from dashboard_problems(dashboard)
@@ -127,7 +134,7 @@ def panel_problems(panel):
     if not defaults_of_fields.get("noValue"):
         yield "panel-no-value-rule", "must say what it means that there is nothing (`noValue`)"
     described = set(re.findall(r"inference_\w+", panel.get("description", "")))
-    queried = {metric for target in panel["targets"] for metric in re.findall(r"inference_\w+", target["expr"])}
+    queried = {metric for target in panel["targets"] for metric in metrics_of(target["expr"])}
     for metric in described:
         if not any(name.startswith(metric) for name in queried):
             yield "panel-title-description-rule", f"describes {metric}, which it does not query"
