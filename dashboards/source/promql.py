@@ -7,10 +7,6 @@ then pod by pod: ratios must not be averaged.
 # Quality over a minute is noise: ratios take the window that the reader chose, traffic the interval of the drawing.
 WINDOW, INTERVAL = "$window", "$__rate_interval"
 
-# Up to 16 classes the confusion cells hold each outcome once, above them the per-class counters do, as tp or fn of its
-# actual class. One selector takes either: a label that a family does not have matches the empty string.
-OUTCOMES = '__name__=~"inference_(class_)?outcomes_total"'
-
 # 97.5 % quantile of the normal distribution, and what Wilson's formula makes of it.
 Z, Z_SQUARED, Z_SQUARED_HALF, Z_SQUARED_QUARTER = "1.959963984540054", "3.841458820694124", "1.920729410347062", "0.960364705173531"
 
@@ -45,13 +41,13 @@ def share(part, whole):
 
 
 def outcomes(scope, by=""):
-    """Labelled predictions of classifiers."""
-    return f'sum{_by(by)} (increase({{{OUTCOMES}, result=~"|tp|fn", {scope}}}[{WINDOW}]))'
+    """Labelled predictions of classifiers: beyond 16 classes their cells read `__other__`, but each is still there once."""
+    return grown("inference_outcomes_total", scope, by=by)
 
 
 def correct(scope, by=""):
     # Where classes are not declared, a model that was never right has no series of right answers: the 0 is for it.
-    right = f'sum{_by(by)} (increase({{{OUTCOMES}, correct=~"|true", result=~"|tp", {scope}}}[{WINDOW}]))'
+    right = grown("inference_outcomes_total", scope, 'correct="true"', by=by)
     return f"({right} or 0 * {outcomes(scope, by)})"
 
 
@@ -77,7 +73,8 @@ def of_class(scope, by, side):
     by = f"{by}, class" if by else "class"
 
     def counted(cells, wide):
-        named = f'label_replace(increase(inference_outcomes_total{{{scope}, {side}=~"$class"{cells}}}[{WINDOW}]), "class", "$1", "{side}", "(.+)")'
+        # Beyond 16 classes the cells are all `__other__`, and counters by class take their place.
+        named = f'label_replace(increase(inference_outcomes_total{{{scope}, {side}=~"$class", {side}!="__other__"{cells}}}[{WINDOW}]), "class", "$1", "{side}", "(.+)")'
         above = f'increase(inference_class_outcomes_total{{{scope}, class=~"$class", result=~"{wide}"}}[{WINDOW}])'
         return f"(sum by ({by}) ({named}) or sum by ({by}) ({above}))"
 
