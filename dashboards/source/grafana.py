@@ -116,7 +116,8 @@ def undefined(text):
 def override(name, regex=False, **properties):
     """Properties of one series or column; `custom__x` stands for `custom.x`."""
     return {
-        "matcher": {"id": "byRegexp" if regex else "byName", "options": name},
+        # Without slashes Grafana would match the whole name.
+        "matcher": {"id": "byRegexp", "options": f"/{name}/"} if regex else {"id": "byName", "options": name},
         "properties": [{"id": key.replace("__", "."), "value": value} for key, value in properties.items()],
     }
 

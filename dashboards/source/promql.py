@@ -119,9 +119,9 @@ def verdict(scope, by, on):
 # === Traffic and labels ===
 
 
-def failed_share(scope, by="", window=WINDOW):
-    all_requests = grown("inference_requests_total", scope, by=by, window=window)
-    failed = grown("inference_requests_total", scope, 'result="failed"', by=by, window=window)
+def failed_share(scope, by=""):
+    all_requests = grown("inference_requests_total", scope, by=by)
+    failed = grown("inference_requests_total", scope, 'result="failed"', by=by)
     return share(f"({failed} or 0 * {all_requests})", all_requests)
 
 

@@ -93,10 +93,10 @@ def requests():
         ),
         g.timeseries(
             "Failed requests by model",
-            "Share of requests that failed, with what the availability target allows (dashed). From inference_requests_total and "
+            "Share of the requests in the sliding window that failed, with what the availability target allows (dashed). From inference_requests_total and "
             "inference_slo_target. Bad: above the dashed line: the budget does not last.",
             [
-                g.query(q.failed_share(SCOPE, ON, q.INTERVAL), "{{namespace}} {{model}}", exemplar=True),
+                g.query(q.failed_share(SCOPE, ON), "{{namespace}} {{model}}"),
                 g.query(f"1 - {q.target(SCOPE_OF_TARGETS, 'availability', ON)}", "allowed {{model}}"),
             ],
             "percentunit",

@@ -174,8 +174,8 @@ def behaviour():
         ),
         g.timeseries(
             "Failed requests by version",
-            "Share of requests that failed. From inference_requests_total. Bad: the new version fails more.",
-            [g.query(q.failed_share(q.VERSIONS, "version", q.INTERVAL), "{{version}}")],
+            "Share of the requests in the sliding window that failed. From inference_requests_total. Bad: the new version fails more.",
+            [g.query(q.failed_share(q.VERSIONS, "version"), "{{version}}")],
             "percentunit",
             NO_TRAFFIC,
             limits=(0, None),

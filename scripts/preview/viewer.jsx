@@ -8,6 +8,7 @@ import React, { useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import * as data from '@grafana/data';
 import * as ui from '@grafana/ui';
+import { TableNG } from '@grafana/ui/unstable';
 
 const theme = data.createTheme({ colors: { mode: 'dark' } });
 const CELL_HEIGHT = 30, GAP = 8, COLUMNS = 24;
@@ -20,6 +21,8 @@ const width = Number(page.get('width') || 1600);
 const end = Number(page.get('end') || Math.floor(Date.now() / 1000));
 const start = end - seconds;
 const scrape = Number(page.get('scrape') || 5);
+
+const RANGE = { from: data.dateTime(start * 1000), to: data.dateTime(end * 1000), raw: { from: '', to: '' } };
 
 async function ask(path, parameters) {
   const answer = await (await fetch(`/api/v1/${path}`, { method: 'POST', body: new URLSearchParams(parameters) })).json();
@@ -106,7 +109,9 @@ function tableFrame(panel, target, result) {
 // === Field configuration ===
 
 const PROPERTIES = ['unit', 'min', 'max', 'decimals', 'displayName', 'noValue', 'color', 'thresholds', 'mappings', 'links',
-  'custom.lineWidth', 'custom.lineStyle', 'custom.fillOpacity', 'custom.fillBelowTo', 'custom.width', 'custom.cellOptions', 'custom.stacking'];
+  'custom.lineWidth', 'custom.lineStyle', 'custom.fillOpacity', 'custom.fillBelowTo', 'custom.width', 'custom.cellOptions', 'custom.stacking',
+  'custom.thresholdsStyle', 'custom.drawStyle', 'custom.lineInterpolation', 'custom.showPoints', 'custom.spanNulls', 'custom.axisPlacement',
+  'custom.align', 'custom.inspect'];
 
 function registry() {
   const items = PROPERTIES.map(id => ({
@@ -171,10 +176,9 @@ function Stat({ panel, frames, w, h }) {
 
 function Series({ panel, frames, marks, w, h }) {
   const options = panel.options.legend;
-  const range = { from: data.dateTime(start * 1000), to: data.dateTime(end * 1000), raw: { from: '', to: '' } };
   const items = { displayMode: options.displayMode, placement: options.placement, showLegend: true, calcs: options.calcs };
   return (
-    <ui.TimeSeries frames={frames} width={w} height={h} timeRange={range} timeZone="utc" legend={items} structureRev={1}
+    <ui.TimeSeries frames={frames} width={w} height={h} timeRange={RANGE} timeZone="utc" legend={items} structureRev={1}
       tweakScale={o => o} tweakAxis={o => o}>
       {config => { annotate(config, marks); return null; }}
     </ui.TimeSeries>
@@ -201,17 +205,18 @@ function annotate(config, marks) {
   });
 }
 
-const Table = ({ frames, w, h }) => <ui.Table data={frames[0]} width={w} height={h} cellHeight="sm" showTypeIcons={false} />;
+const Table = ({ frames, w, h }) => <TableNG data={frames[0]} width={w} height={h} cellHeight="sm" structureRev={1} timeRange={RANGE} />;
 
 /** Rows of coloured cells; rows from the bottom. */
 function Grid({ w, h, rows, left, cell }) {
-  const high = (h - 24) / rows.length;
+  const high = Math.min(40, (h - 24) / rows.length);
   const ticks = [0, 0.25, 0.5, 0.75, 1].map(part => [left + part * (w - left), new Date((start + part * seconds) * 1000).toISOString().slice(11, 16)]);
   const every = Math.ceil(14 / high);
   return (
-    <svg width={w} height={h} fontSize={12} fontFamily={theme.typography.fontFamily}>
+    <svg width={w} height={h} shapeRendering="crispEdges" fontSize={12} fontFamily={theme.typography.fontFamily}>
       {rows.map((row, index) => {
-        const y = h - 24 - (index + 1) * high;
+        // What leaves room is drawn from the top.
+        const y = high * rows.length < h - 24 ? high * (rows.length - index - 1) : h - 24 - (index + 1) * high;
         return (
           <g key={index}>
             {index % every === 0 && <text x={left - 6} y={y + high / 2 + 4} textAnchor="end" fill={theme.colors.text.secondary}>{row.name}</text>}
@@ -228,12 +233,15 @@ function Grid({ w, h, rows, left, cell }) {
   );
 }
 
-function spans(frame, keep) {
+function spans(frame, merge) {
   const [times, values] = [frame.fields[0].values, frame.fields[1].values];
   const step = times.length > 1 ? times[1] - times[0] : 1000;
   const found = [];
   for (let index = 0; index < times.length; index++) {
-    if (values[index] !== null && keep(values[index])) { found.push([times[index] / 1000, (times[index] + step) / 1000, values[index]]); }
+    const last = found[found.length - 1];
+    if (values[index] === null) { continue; }
+    // Equal neighbours are one span.
+    if (merge && last && last[2] === values[index] && last[1] >= times[index] / 1000) { last[1] = (times[index] + step) / 1000; } else { found.push([times[index] / 1000, (times[index] + step) / 1000, values[index]]); }
   }
   return found;
 }
@@ -246,7 +254,7 @@ function Heatmap({ panel, frames, w, h }) {
   let most = 0;
   const rows = ordered.map(({ le, frame }) => {
     const times = frame.fields[0].values;
-    const samples = spans(frame, () => true).map(([at, until, value]) => {
+    const samples = spans(frame, false).map(([at, until, value]) => {
       const own = Math.max(0, value - (below.get(at) || 0));
       below.set(at, value);
       most = Math.max(most, own);
@@ -261,7 +269,7 @@ function Heatmap({ panel, frames, w, h }) {
 }
 
 function Timeline({ panel, frames, w, h }) {
-  const rows = frames.map(frame => ({ name: frame.name, samples: spans(frame, () => true), gap: 6 }));
+  const rows = frames.map(frame => ({ name: frame.name, samples: spans(frame, true), gap: 6 }));
   const mapping = panel.fieldConfig.defaults.mappings[0].options;
   return <Grid w={w} h={h} left={260} rows={rows} cell={value => theme.visualization.getColorByName(mapping[value]?.color || 'gray')} />;
 }
@@ -314,7 +322,7 @@ async function annotations(dashboard, values) {
 
 async function main() {
   const dashboard = await (await fetch(`/dashboards/${page.get('dashboard')}.json`)).json();
-  data.standardTransformersRegistry.setInit(() => Object.values(data.standardTransformers).map(transformation => ({
+  data.standardTransformersRegistry.setInit(() => Object.values(data.standardTransformers).filter((one, index, all) => all.findIndex(other => other.id === one.id) === index).map(transformation => ({
     id: transformation.id, name: transformation.name, transformation: () => Promise.resolve(transformation), editor: () => null,
   })));
   const [values, shown] = await choose(dashboard);
