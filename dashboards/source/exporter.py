@@ -9,6 +9,7 @@ LINES = "inference_exporter_lines_total"
 NO_EXPORTER, NO_STATE = "no exporter", "no state_dir"
 KNOWN = f"count_over_time(inference_exporter_build_info{{{q.EXPORTERS}}}[6h])"
 UP = f"up{{{q.EXPORTERS}}} and on (job, instance) {KNOWN}"
+FAILING = q.vector("inference_exporter_files", LOGS, 'state="failing"')
 MANY = {"legend": "table", "legend_at": "right", "calcs": ["lastNotNull", "max"]}
 
 
@@ -77,7 +78,7 @@ def summary():
             decimals=0,
         ),
         g.stat(
-            "Configuration refused",
+            "Config refused",
             "Exporters that go on with an older configuration, as the new one has a mistake. From "
             "inference_exporter_config_last_reload_successful. Bad: anything but 0; the exporter's own log says why.",
             f"count({reload} == 0) or 0 * count({reload})",
@@ -100,6 +101,11 @@ def summary():
     ]
 
 
+def seldom(metric, label):
+    """Per second, of the many series only those that count; where none does, a 0 for each log says that all is well."""
+    return f"{q.per_second(metric, LOGS, by=f'log, {label}')} > 0 or sum by (log) (0 * rate({q.vector(LINES, LOGS)}[{q.INTERVAL}]))"
+
+
 def reading():
     by = "namespace, log"
     return [
@@ -117,9 +123,10 @@ def reading():
             "Rejected lines by reason",
             "Lines per second that should have been records and are not. From inference_exporter_rejected_lines_total. Bad: anything that stays above "
             "0; `inference-exporter explain` says what is wrong with a line.",
-            [g.query(f"{q.per_second('inference_exporter_rejected_lines_total', LOGS, by='log, reason')} > 0 or 0 * sum by (log) (rate({q.vector(LINES, LOGS)}[{q.INTERVAL}]))", "{{log}} {{reason}}")],
+            [g.query(seldom("inference_exporter_rejected_lines_total", "reason"), "{{log}} {{reason}}")],
             "cps",
             NO_EXPORTER,
+            soft=(None, 1),
             limits=(0, None),
             **MANY,
         ),
@@ -130,6 +137,7 @@ def reading():
             "s",
             NO_EXPORTER,
             width=8,
+            soft=(None, 60),
             limits=(0, None),
         ),
         g.timeseries(
@@ -139,6 +147,7 @@ def reading():
             "bytes",
             NO_EXPORTER,
             width=8,
+            soft=(None, 2**20),
             limits=(0, None),
         ),
         g.timeseries(
@@ -146,41 +155,53 @@ def reading():
             "Mapped fields that a record did not have or that could not be used, per second. From inference_exporter_missing_values_total and "
             "inference_exporter_invalid_values_total. Bad: a step: the writer renamed a field or changed its form.",
             [
-                g.query(q.per_second("inference_exporter_missing_values_total", LOGS, by="log, field"), "missing: {{log}} {{field}}"),
-                g.query(q.per_second("inference_exporter_invalid_values_total", LOGS, by="log, field"), "invalid: {{log}} {{field}}"),
+                g.query(seldom("inference_exporter_missing_values_total", "field"), "missing: {{log}} {{field}}"),
+                g.query(seldom("inference_exporter_invalid_values_total", "field"), "invalid: {{log}} {{field}}"),
             ],
             "cps",
             NO_EXPORTER,
+            soft=(None, 1),
             width=8,
             limits=(0, None),
         ),
         g.timeseries(
-            "Files, rotations and errors",
-            "Files of the logs, and how often one was rotated or could not be read in an interval. From inference_exporter_files, "
-            "inference_exporter_rotations_total and inference_exporter_file_errors_total. Bad: errors above 0; a log without a file.",
+            "Files that cannot be read",
+            "Files of each log that fail now, and attempts that failed in an interval, by reason. From inference_exporter_files and "
+            "inference_exporter_file_errors_total. Bad: anything but 0: permissions, or a disk that fails.",
             [
-                g.query(f"sum by (log, state) ({q.vector('inference_exporter_files', LOGS)})", "{{state}} files of {{log}}"),
-                g.query(q.grown("inference_exporter_rotations_total", LOGS, by="log", window=q.INTERVAL), "rotations of {{log}}"),
-                g.query(q.grown("inference_exporter_file_errors_total", LOGS, by="log, reason", window=q.INTERVAL), "{{reason}} on {{log}}"),
+                g.query(f"sum by (log) ({FAILING})", "failing now: {{log}}"),
+                g.query(q.grown("inference_exporter_file_errors_total", LOGS, by="log, reason", window=q.INTERVAL) + " > 0", "{{reason}}: {{log}}"),
             ],
             "short",
             NO_EXPORTER,
+            width=8,
             limits=(0, None),
-            overrides=[g.colored(" on ", g.BAD, regex=True)],
-            **MANY,
+            soft=(None, 1),
+        ),
+        g.timeseries(
+            "Rotations",
+            "How often a file of a log made place for new content in an interval. From inference_exporter_rotations_total. Bad: so often that "
+            "“Lost for good” grows.",
+            [g.query(q.grown("inference_exporter_rotations_total", LOGS, by="log", window=q.INTERVAL), "{{log}}")],
+            "short",
+            NO_EXPORTER,
+            width=8,
+            limits=(0, None),
+            bars=True,
+            stack="normal",
         ),
         g.timeseries(
             "Waiting for the other half of a join",
             "Predictions that wait for their label and labels that wait for their prediction, by exporter. From "
             "inference_predictions_pending and inference_labels_waiting. Bad: a flat ceiling at max_pending: evictions, so labels lost.",
             [
-                g.query(f"sum by (instance, model) ({q.vector('inference_predictions_pending', q.EXPORTERS)})", "predictions: {{model}} {{instance}}"),
+                g.query(f"sum by (instance, model) ({q.vector('inference_predictions_pending', q.EXPORTERS)})", "{{model}} {{instance}}"),
                 g.query(f"sum by (instance, model) ({q.vector('inference_labels_waiting', q.EXPORTERS)})", "labels: {{model}} {{instance}}"),
             ],
             "short",
             "no labels mapped",
             limits=(0, None),
-            **MANY,
+            width=8,
         ),
     ]
 

@@ -115,7 +115,7 @@ def ranking():
     ]
     return g.table(
         "Models, worst first",
-        "One row a model over the window; a click leads to its dashboards. The verdict compares with inference_slo_target: BELOW TARGET only "
+        "One row a model over the window; a click on the model leads to its dashboards. The verdict compares with inference_slo_target: BELOW TARGET only "
         "if even the upper 95 % bound (“at most”) of the accuracy misses it, or the mean absolute error is above it. From "
         "inference_outcomes_total, inference_absolute_error, inference_labels_total, inference_last_label_timestamp_seconds, "
         "inference_requests_total, inference_request_duration_seconds and inference_model_info. Bad: red; or few labels, or an old last "
@@ -126,13 +126,15 @@ def ranking():
         sort=("Verdict", False),
         height=9,
         keys=[("cluster", "Cluster"), ("namespace", "Namespace"), ("model", "Model")],
-        links=links_of_a_row("model", "versions", "traffic"),
         overrides=[
+            g.override("Cluster", custom__width=90),
+            g.override("Namespace", custom__width=110),
+            g.override("Model", links=links_of_a_row("model", "versions", "traffic"), custom__width=130),
             g.override("Verdict", mappings=VERDICTS + g.undefined("no target"), custom__cellOptions={"type": "color-background", "mode": "basic"}, custom__width=170),
             *(g.override(name, **ratio) for name in ("Accuracy", "at most", "Target", "Coverage", "Failed")),
             *(g.override(name, **plain) for name in ("Error", "Error target")),
             *(g.override(name, unit="s") for name in ("Last label", "p99")),
-            g.override("Labelled", unit="short", decimals=0),
+            g.override("Labelled", unit="none", decimals=0),
             g.override("Requests", unit="reqps", decimals=1),
         ],
     )
@@ -151,7 +153,7 @@ def history():
             "percentunit",
             NO_LABELS,
             decimals=1,
-            thresholds=g.steps(g.BAD, (0, "transparent")),
+            thresholds=g.steps(g.BAD, (0, g.NOTHING)),
             **by_model,
         ),
         g.timeseries(
@@ -163,7 +165,7 @@ def history():
             "no regression with a target",
             decimals=0,
             limits=(0, None),
-            thresholds=g.steps("transparent", (1, g.BAD)),
+            thresholds=g.steps(g.NOTHING, (1, g.BAD)),
             **by_model,
         ),
         g.state_timeline(

@@ -8,8 +8,8 @@ DATASOURCE = {"type": "prometheus", "uid": "$datasource"}
 TAG = "inference-exporter"
 GRID_WIDTH = 24
 
-# Grafana's names of its palette. Red and orange are for what is wrong and yellow for what may be, nothing else has them.
-GOOD, UNSURE, BAD, NEUTRAL, TARGET = "green", "yellow", "red", "text", "orange"
+# Grafana's names. A verdict is green, yellow or red; a target is dashed in the colour of text, which no series gets.
+GOOD, UNSURE, BAD, NEUTRAL, NOTHING, TARGET = "green", "yellow", "red", "text", "transparent", "text"
 
 
 # === Variables ===
@@ -127,8 +127,12 @@ def colored(name, color, regex=False, **properties):
 
 
 def target_line(name="target"):
-    """Dashed and orange on every dashboard, so that the eye finds it without the legend."""
+    """Dashed and colourless on every dashboard, so that the eye finds it without the legend."""
     return colored(name, TARGET, regex=True, custom__lineStyle={"fill": "dash", "dash": [10, 8]}, custom__lineWidth=2, custom__fillOpacity=0)
+
+
+def _colors(thresholds):
+    return {step["color"] for step in thresholds or []}
 
 
 # === Panels ===
@@ -161,7 +165,8 @@ def stat(title, description, expr, unit, empty, thresholds=None, width=4, decima
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
         "orientation": "auto",
         "textMode": "value",
-        "colorMode": "background" if thresholds or mappings else "none",
+        # A limit that only dims what is said colours the figure, a verdict the whole field.
+        "colorMode": "none" if not thresholds and not mappings else "value" if NEUTRAL in _colors(thresholds) else "background",
         "graphMode": "none",
         "justifyMode": "center",
     }
@@ -171,13 +176,13 @@ def stat(title, description, expr, unit, empty, thresholds=None, width=4, decima
     )
 
 
-def timeseries(title, description, targets, unit, empty, width=12, height=8, stack=None, overrides=(), limits=(None, None), **more):
-    """Lines; `stack` is "normal" or "percent". `thresholds` draws lines and areas."""
+def timeseries(title, description, targets, unit, empty, width=12, height=8, stack=None, overrides=(), limits=(None, None), bars=False, **more):
+    """Lines or bars; `stack` is "normal" or "percent". `thresholds` draws lines and areas."""
     custom = {
-        "drawStyle": "line",
+        "drawStyle": "bars" if bars else "line",
         "lineInterpolation": "linear",
         "lineWidth": 1 if stack else 2,
-        "fillOpacity": 40 if stack else 0,
+        "fillOpacity": 40 if stack or bars else 0,
         "showPoints": "auto" if more.pop("points", False) else "never",
         "spanNulls": False,
         "stacking": {"mode": stack or "none", "group": "A"},
@@ -185,6 +190,10 @@ def timeseries(title, description, targets, unit, empty, width=12, height=8, sta
         "thresholdsStyle": {"mode": "off"},
     }
     defaults = {"color": {"mode": "palette-classic"}, "custom": custom}
+    # Where all is well a line lies at 0: the soft limits keep the axis from making mountains of it.
+    for key, limit in zip(("axisSoftMin", "axisSoftMax"), more.pop("soft", (None, None)), strict=True):
+        if limit is not None:
+            custom[key] = limit
     for key, limit in zip(("min", "max"), limits, strict=True):
         if limit is not None:
             defaults[key] = limit
@@ -240,7 +249,7 @@ def table(title, description, columns, unit, empty, sort=None, width=24, height=
     ]
     if sort:
         transformations.append({"id": "sortBy", "options": {"fields": {}, "sort": [{"field": sort[0], "desc": sort[1]}]}})
-    defaults = {"custom": {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False}, "color": {"mode": "thresholds"}}
+    defaults = {"custom": {"align": "auto", "minWidth": 84, "cellOptions": {"type": "auto"}, "inspect": False}, "color": {"mode": "thresholds"}}
     defaults["thresholds"] = {"mode": "absolute", "steps": steps(NEUTRAL)}
     if links:
         defaults["links"] = list(links)
@@ -263,7 +272,7 @@ def table(title, description, columns, unit, empty, sort=None, width=24, height=
 
 def matrix(title, description, expr, row, column, empty, width=8, height=8):
     """One query as a cross table: a row for each value of the label `row`, a column for each of `column`."""
-    panel = table(title, description, [("Value", expr)], "short", empty, width=width, height=height)
+    panel = table(title, description, [("Value", expr)], "none", empty, width=width, height=height)
     panel["transformations"] = [
         {"id": "groupingToMatrix", "options": {"rowField": row, "columnField": column, "valueField": "Value", "emptyValue": "zero"}}
     ]

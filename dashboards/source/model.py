@@ -23,29 +23,29 @@ def summary():
         g.stat(
             "Accuracy",
             "Share of the predictions labelled in the window that were right, over all pods and chosen versions. From inference_outcomes_total. "
-            "Bad: below the target; the panel beside it says whether that is more than chance.",
+            "Bad: below the target; the panel beside it says whether that is more than chance. A dash: the model is a regression.",
             q.accuracy(q.VERSIONS),
             "percentunit",
-            NO_CLASSIFIER,
+            "–",
             decimals=1,
         ),
         g.stat(
             "Room above the target",
             "Upper 95 % Wilson bound of the accuracy minus inference_slo_target; from inference_outcomes_total. Bad: negative (red): even a "
-            "lucky sample would miss the target.",
+            "lucky sample would miss the target. A dash: no such target.",
             room,
             "percentunit",
-            "no target",
+            "–",
             g.steps(g.BAD, (0, g.GOOD)),
             decimals=1,
         ),
         g.stat(
             "Mean absolute error",
             "Regression: mean absolute error of the window, in the unit of the label. From inference_absolute_error. Bad: above its target, "
-            "which the panel “Size of the error” draws.",
+            "which the panel “Size of the error” draws. A dash: the model is a classifier.",
             q.mean_absolute_error(q.VERSIONS),
             "short",
-            NO_REGRESSION,
+            "–",
             decimals=2,
         ),
         g.stat(
@@ -56,7 +56,6 @@ def summary():
             "short",
             NO_LABELS,
             g.steps(g.UNSURE, (200, g.NEUTRAL)),
-            decimals=0,
         ),
         g.stat(
             "Last label",
@@ -84,7 +83,7 @@ def quality():
             ],
             "percentunit",
             NO_CLASSIFIER,
-            width=16,
+            width=10,
             height=9,
             decimals=1,
             overrides=[
@@ -95,13 +94,30 @@ def quality():
             ],
         ),
         g.timeseries(
+            "Size of the error",
+            "Mean absolute error and root mean squared error in the sliding window, with the target of the former (dashed). From "
+            "inference_absolute_error, inference_squared_error_total and inference_slo_target. Bad: rising; RMSE far above MAE means a few "
+            "large misses.",
+            [
+                g.query(q.mean_absolute_error(q.VERSIONS), "MAE"),
+                g.query(q.root_mean_squared_error(q.VERSIONS), "RMSE"),
+                g.query(q.target(q.MODEL, "mae", strictest="min"), "MAE target"),
+            ],
+            "short",
+            NO_REGRESSION,
+            width=7,
+            height=9,
+            limits=(0, None),
+            overrides=[g.target_line("target$")],
+        ),
+        g.timeseries(
             "Labelled predictions by version",
             "Outcomes in the sliding window, by version. From inference_outcomes_total, or inference_absolute_error for regression. Bad: falling "
             "while traffic does not: labels stopped arriving.",
             [g.query(q.labelled(q.VERSIONS, "version"), "{{version}}")],
             "short",
             NO_LABELS,
-            width=8,
+            width=7,
             height=9,
             stack="normal",
         ),
@@ -121,13 +137,13 @@ def classes():
             ],
             "percentunit",
             NO_CLASSIFIER,
-            width=8,
+            width=6,
             decimals=1,
             overrides=[g.target_line("^target")],
         )
 
     return [
-        g.row("Classes"),
+        g.row("Classes; bias of a regression"),
         g.matrix(
             "Confusion",
             "Outcomes of the window: a row for each true class, a column for each predicted one. From inference_outcomes_total (up to 16 "
@@ -136,6 +152,7 @@ def classes():
             "actual",
             "predicted",
             NO_CLASSIFIER,
+            width=6,
         ),
         by_class(
             "Recall by class",
@@ -151,6 +168,15 @@ def classes():
             "Of the predictions of a class, the share that was right, in the sliding window; target (dashed) from inference_slo_target. From "
             "inference_outcomes_total, or inference_class_outcomes_total above 16 classes. Bad: one class falls: it is predicted too readily.",
             "precision",
+        ),
+        g.timeseries(
+            "Bias by version",
+            "Mean of prediction minus label in the sliding window. From inference_error_sum_total and inference_absolute_error. Bad: away from 0 "
+            "for long: predictions are too high (above) or too low (below).",
+            [g.query(q.bias(q.VERSIONS, "version"), "{{version}}")],
+            "short",
+            NO_REGRESSION,
+            width=6,
         ),
     ]
 
@@ -198,35 +224,6 @@ def scores():
     ]
 
 
-def regression():
-    return [
-        g.row("Regression"),
-        g.timeseries(
-            "Size of the error",
-            "Mean absolute error and root mean squared error in the sliding window, with the target of the former (dashed). From "
-            "inference_absolute_error, inference_squared_error_total and inference_slo_target. Bad: rising; RMSE far above MAE means a few "
-            "large misses.",
-            [
-                g.query(q.mean_absolute_error(q.VERSIONS), "MAE"),
-                g.query(q.root_mean_squared_error(q.VERSIONS), "RMSE"),
-                g.query(q.target(q.MODEL, "mae", strictest="min"), "MAE target"),
-            ],
-            "short",
-            NO_REGRESSION,
-            limits=(0, None),
-            overrides=[g.target_line("target$")],
-        ),
-        g.timeseries(
-            "Bias by version",
-            "Mean of prediction minus label in the sliding window. From inference_error_sum_total and inference_absolute_error. Bad: away from 0 "
-            "for long: predictions are too high (above) or too low (below).",
-            [g.query(q.bias(q.VERSIONS, "version"), "{{version}}")],
-            "short",
-            NO_REGRESSION,
-        ),
-    ]
-
-
 def slices():
     by = "slice_by, slice"
     right = q.grown("inference_slice_outcomes_total", q.VERSIONS, 'correct="true"', by=by)
@@ -245,7 +242,7 @@ def slices():
             width=8,
             height=8,
             keys=[("slice_by", "Slice by"), ("slice", "Value")],
-            overrides=[g.override("Accuracy", unit="percentunit", decimals=1), g.override("Labelled", decimals=0)],
+            overrides=[g.override("Accuracy", unit="percentunit", decimals=1), g.override("Labelled", unit="none", decimals=0)],
         ),
         g.timeseries(
             "Accuracy by slice",
@@ -286,7 +283,7 @@ def labels():
             "no labels",
             width=6,
             limits=(0, None),
-            overrides=[g.colored("joined", g.GOOD), g.colored("orphan", "purple"), g.colored("late", g.TARGET), g.colored("invalid", g.BAD)],
+            overrides=[g.colored("joined", g.GOOD), g.colored("duplicate", "blue"), g.colored("orphan", "purple"), g.colored("late", "orange"), g.colored("invalid", g.BAD)],
         ),
         g.timeseries(
             "Label delay",
@@ -324,5 +321,5 @@ def dashboard():
         "One model in production: is it still right, for every class and slice, and are there labels enough to say so?",
         variables("model", "version", "class", "window", "exporter_window"),
         MODEL_ANNOTATIONS,
-        [*summary(), *quality(), *classes(), *scores(), *regression(), *slices(), *labels()],
+        [*summary(), *quality(), *classes(), *scores(), *slices(), *labels()],
     )

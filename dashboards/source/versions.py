@@ -45,7 +45,7 @@ def side_by_side():
         ("Failed", q.failed_share(q.VERSIONS, "version")),
         ("p99", q.quantile(0.99, "inference_request_duration_seconds", q.VERSIONS, "version", q.WINDOW)),
     ]
-    doubt = {"mode": "absolute", "steps": [{"color": g.BAD, "value": None}, {"color": g.UNSURE, "value": -4}, {"color": g.NEUTRAL, "value": -2}]}
+    doubt = {"mode": "absolute", "steps": [{"color": g.BAD, "value": None}, {"color": g.UNSURE, "value": -4}, {"color": g.NOTHING, "value": -2}]}
     below = {"mode": "absolute", "steps": g.steps(g.BAD, (0, g.NEUTRAL))}
     return g.table(
         "Side by side",
@@ -60,11 +60,11 @@ def side_by_side():
         height=7,
         keys=[("version", "Version")],
         overrides=[
-            *(g.override(name, unit="dateTimeAsIso", custom__width=170) for name in ("First seen", "Last seen")),
+            *(g.override(name, unit="dateTimeAsIso", custom__width=160) for name in ("First seen", "Last seen")),
             *(g.override(name, unit="percentunit", decimals=1) for name in ("Share of traffic", "Accuracy", "at least", "at most", "Failed")),
             g.override("Against baseline", unit="percentunit", decimals=1, thresholds=below, custom__cellOptions={"type": "color-text"}),
             g.override("Certainty (z)", decimals=1, thresholds=doubt, custom__cellOptions={"type": "color-background", "mode": "basic"}),
-            g.override("Labelled", decimals=0),
+            g.override("Labelled", unit="none", decimals=0),
             *(g.override(name, decimals=2) for name in ("Error", "Bias")),
             g.override("p99", unit="s"),
         ],
@@ -94,7 +94,8 @@ def quality():
             NO_LABELS,
             height=9,
             decimals=1,
-            thresholds=[{"color": g.BAD, "value": None}, {"color": "transparent", "value": -4}],
+            soft=(-6, 3),
+            thresholds=[{"color": g.BAD, "value": None}, {"color": g.NOTHING, "value": -4}],
         ),
         g.timeseries(
             "Recall by version and class",

@@ -111,7 +111,7 @@ function tableFrame(panel, target, result) {
 const PROPERTIES = ['unit', 'min', 'max', 'decimals', 'displayName', 'noValue', 'color', 'thresholds', 'mappings', 'links',
   'custom.lineWidth', 'custom.lineStyle', 'custom.fillOpacity', 'custom.fillBelowTo', 'custom.width', 'custom.cellOptions', 'custom.stacking',
   'custom.thresholdsStyle', 'custom.drawStyle', 'custom.lineInterpolation', 'custom.showPoints', 'custom.spanNulls', 'custom.axisPlacement',
-  'custom.align', 'custom.inspect'];
+  'custom.align', 'custom.inspect', 'custom.minWidth', 'custom.axisSoftMin', 'custom.axisSoftMax'];
 
 function registry() {
   const items = PROPERTIES.map(id => ({
@@ -122,9 +122,18 @@ function registry() {
 }
 
 function configured(panel, prepared) {
-  return data.applyFieldOverrides({
+  // JSON has no -Infinity, and a first step of null stands for it.
+  const steps = [panel.fieldConfig.defaults, ...panel.fieldConfig.overrides.flatMap(one => one.properties.map(property => property.value))]
+    .flatMap(config => config?.thresholds?.steps?.[0] || config?.steps?.[0] || []);
+  steps.filter(step => step.value === null).forEach(step => { step.value = -Infinity; });
+  return named(data.applyFieldOverrides({
     data: prepared, fieldConfig: panel.fieldConfig, replaceVariables: text => text, theme, fieldConfigRegistry: registry(), timeZone: 'utc',
-  });
+  }));
+}
+
+function named(prepared) {
+  data.cacheFieldDisplayNames(prepared);
+  return prepared;
 }
 
 function transformed(panel, prepared) {

@@ -66,9 +66,9 @@ def configuration(directory, port):
 
 
 def spoil(where):
-    """A line that is no record, so that there is something to reject."""
+    """A line that is no record, and one without most of its values, so that there is something to complain of."""
     with open(f"{where}/pets-predictions.jsonl", "a") as log:
-        log.write("{ no record\n")
+        log.write('{ no record\n{"label": "cat"}\n')
 
 
 class Source:
