@@ -170,7 +170,7 @@ def reading():
             "inference_exporter_file_errors_total. Bad: anything but 0: permissions, or a disk that fails.",
             [
                 g.query(f"sum by (log) ({FAILING})", "failing now: {{log}}"),
-                g.query(q.grown("inference_exporter_file_errors_total", LOGS, by="log, reason", window=q.INTERVAL) + " > 0", "{{reason}}: {{log}}"),
+                g.query(q.grown("inference_exporter_file_errors_total", LOGS, by="log, reason", window=q.INTERVAL), "{{reason}}: {{log}}"),
             ],
             "short",
             NO_EXPORTER,

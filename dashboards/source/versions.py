@@ -62,7 +62,7 @@ def side_by_side():
         overrides=[
             *(g.override(name, unit="dateTimeAsIso", custom__width=160) for name in ("First seen", "Last seen")),
             *(g.override(name, unit="percentunit", decimals=1) for name in ("Share of traffic", "Accuracy", "at least", "at most", "Failed")),
-            g.override("Against baseline", unit="percentunit", decimals=1, thresholds=below, custom__cellOptions={"type": "color-text"}),
+            g.override("Against baseline", custom__width=130, unit="percentunit", decimals=1, thresholds=below, custom__cellOptions={"type": "color-text"}),
             g.override("Certainty (z)", decimals=1, thresholds=doubt, custom__cellOptions={"type": "color-background", "mode": "basic"}),
             g.override("Labelled", unit="none", decimals=0),
             *(g.override(name, decimals=2) for name in ("Error", "Bias")),

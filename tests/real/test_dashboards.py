@@ -66,9 +66,11 @@ def configuration(directory, port):
 
 
 def spoil(where):
-    """A line that is no record, and one without most of its values, so that there is something to complain of."""
+    """No record, a record without most of its values, and one with a wrong value: there is something to complain of."""
     with open(f"{where}/pets-predictions.jsonl", "a") as log:
-        log.write('{ no record\n{"label": "cat"}\n')
+        log.write('{ no record\n{"model_version": "1", "label": "cat"}\n')
+    with open(f"{where}/price-predictions.jsonl", "a") as log:
+        log.write('{"model_version": "1", "value": "many"}\n')
 
 
 class Source:
@@ -262,7 +264,7 @@ class Scraped(Answers, unittest.TestCase):
                 joined = f'sum(inference_labels_total{{model="{model.model}", result="joined"}}) > {half * len(model.labels) // 2}'
                 cls.exporter.wait_for(
                     f"{answered} requests of {model.model} in Prometheus, and labels",
-                    lambda asked=asked, answered=answered: cls.prometheus.scalar(asked) == answered,
+                    lambda asked=asked, answered=answered: (cls.prometheus.scalar(asked) or 0) >= answered,
                 )
                 cls.exporter.wait_for(f"labels of {model.model}", lambda joined=joined: cls.prometheus.query(joined))
 
@@ -347,6 +349,59 @@ def backfill(exposition, tsdb, end, newest):
     command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=400h", str(path), tsdb]
     written = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert written.returncode == 0, written.stderr
+
+
+class Rules(unittest.TestCase):
+    """The checks of scripts/check_dashboards.py notice what they are for: each mistake is made once, in a copy."""
+
+    def assert_noticed(self, rule, spoil):
+        dashboard = copy.deepcopy(DASHBOARDS["model.json"])
+        already = set(check_dashboards.problems(dashboard))
+        spoil(dashboard)
+        found = {name for name, text in {*check_dashboards.problems(dashboard), *check_dashboards.promql_problems(dashboard)} - already}
+        self.assertIn(rule, found)
+
+    def test_each_rule_notices_its_mistake(self):
+        def variable(name, **changes):
+            return lambda dashboard: next(one for one in variables(dashboard) if one["name"] == name).update(changes)
+
+        def panel(**changes):
+            return lambda dashboard: next(shown_panels(dashboard)).update(changes)
+
+        def expression(text):
+            return lambda dashboard: next(shown_panels(dashboard))["targets"][0].update(expr=text)
+
+        scope = 'job=~"$job", model="$model"'
+        mistakes = {
+            "template-datasource-rule": variable("datasource", label="Source"),
+            "template-job-rule": variable("job", allValue=".*"),
+            "template-label-promql-rule": variable("model", query={"query": "model"}),
+            "template-on-time-change-reload-rule": variable("model", refresh=1),
+            "panel-datasource-rule": panel(datasource={"type": "prometheus", "uid": "abc"}),
+            "panel-title-description-rule": panel(description=""),
+            "panel-units-rule": panel(fieldConfig={"defaults": {"unit": "count:apples", "noValue": "–"}, "overrides": []}),
+            "panel-no-targets-rule": panel(targets=[]),
+            "panel-no-value-rule": panel(fieldConfig={"defaults": {"unit": "s"}, "overrides": []}),
+            "panel-bad-rule": panel(description="Whether all is well."),
+            "target-promql-rule": expression("sum(("),
+            "target-rate-interval-rule": expression(f"rate(inference_requests_total{{{scope}}}[5m])"),
+            "target-job-rule": expression('sum(rate(inference_requests_total{model="$model"}[$__rate_interval]))'),
+            "target-counter-agg-rule": expression(f"sum(inference_requests_total{{{scope}}})"),
+            "target-logql-rule": lambda dashboard: next(shown_panels(dashboard))["targets"][0]["datasource"].update(type="loki"),
+            "uneditable-dashboard": lambda dashboard: dashboard.update(editable=True),
+            "portable-id-rule": lambda dashboard: dashboard.update(uid=""),
+            "layout-rule": lambda dashboard: dashboard["panels"][1]["gridPos"].update(x=0),
+            "link-rule": panel(links=[{"url": "/d/inference-nowhere/x"}]),
+        }
+        for rule, spoil in mistakes.items():
+            with self.subTest(rule=rule):
+                self.assert_noticed(rule, spoil)
+
+    def test_a_rule_about_instances_is_excluded_with_a_reason(self):
+        self.assertEqual(
+            check_dashboards.exclusions(ROOT / "dashboards"),
+            {"template-instance-rule", "target-instance-rule"},
+        )
 
 
 if __name__ == "__main__":
