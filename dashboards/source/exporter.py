@@ -319,12 +319,12 @@ def inventory():
         height=6,
         keys=[("namespace", "Namespace"), ("job", "Job"), ("instance", "Instance")],
         overrides=[
+            g.override("Namespace", links=[link("Fleet of ${__data.fields.Namespace}", "fleet", namespace="${__data.fields.Namespace}")]),
             g.override("Up", mappings=up, custom__cellOptions={"type": "color-background", "mode": "basic"}, custom__width=90),
             *(g.override(name, unit="dateTimeAsIso") for name in ("Started", "Configured")),
             *(g.override(name, unit="bytes") for name in ("Memory", "Checkpoint")),
             g.override("Writing it took", unit="s"),
         ],
-        links=[link("Fleet of ${__data.fields.Namespace}", "fleet", namespace="${__data.fields.Namespace}")],
     )
 
 

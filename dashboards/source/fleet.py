@@ -124,7 +124,7 @@ def ranking():
         "short",
         "–",
         sort=("Verdict", False),
-        height=9,
+        height=8,
         keys=[("cluster", "Cluster"), ("namespace", "Namespace"), ("model", "Model")],
         overrides=[
             g.override("Cluster", custom__width=90),
