@@ -63,7 +63,7 @@ lint: setup-test setup-fuzz ## formatting, clippy, documentation, shell and Pyth
 	cargo clippy --locked --manifest-path fuzz/Cargo.toml --target-dir "$(TARGET_DIR)" --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
 	for script in .ci/run scripts/*.sh; do bash -n "$$script"; done
-	python3 -m compileall -q scripts tests/real
+	python3 -m compileall -q scripts tests/real dashboards
 
 bench: setup-build ## the benchmarks (criterion); results in target/criterion/
 	cargo bench --locked

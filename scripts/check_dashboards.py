@@ -15,12 +15,14 @@ import tempfile
 
 # Of Grafana's unit ids, those that mean something here; a new one is added with its first use.
 UNITS = {"bytes", "cps", "dateTimeAsIso", "none", "percentunit", "reqps", "s", "short"}
-DESCRIBED = {"stat", "gauge", "timeseries", "table", "heatmap", "barchart"}
+DESCRIBED = {"stat", "gauge", "timeseries", "table", "heatmap", "barchart", "state-timeline"}
+DASHBOARDS = pathlib.Path(__file__).resolve().parents[1] / "dashboards"
+UIDS = {json.loads(path.read_text())["uid"] for path in DASHBOARDS.glob("*.json")}
 # What Grafana fills in by itself.
 BUILT_IN = {"__rate_interval": "1m", "__interval": "30s", "__range": "1h"}
 
 
-def panels(dashboard):
+def shown_panels(dashboard):
     """Yields the panels that show something, those inside collapsed rows included."""
     for panel in dashboard["panels"]:
         if panel["type"] == "row":
@@ -57,7 +59,7 @@ def defaults(dashboard, **chosen):
 
 def queries(dashboard):
     """Yields (where, expression) for each query of a panel or an annotation."""
-    for panel in panels(dashboard):
+    for panel in shown_panels(dashboard):
         for target in panel.get("targets", []):
             yield f"panel “{panel['title']}” {target['refId']}", target["expr"]
     for annotation in dashboard["annotations"]["list"]:
@@ -70,7 +72,7 @@ def problems(dashboard):
     for variable in variables(dashboard):
         yield from variable_problems(variable)
     seen = set()
-    for panel in panels(dashboard):
+    for panel in shown_panels(dashboard):
         if panel["id"] in seen:
             yield "panel-id-rule", f"panel “{panel['title']}” repeats the id {panel['id']}"
         seen.add(panel["id"])
@@ -117,10 +119,18 @@ def panel_problems(panel):
     for target in panel.get("targets", []):
         if target.get("datasource", {}).get("uid") != "$datasource":
             yield "panel-datasource-rule", f"target {target['refId']} must use $datasource"
+        # The linter's two rules about LogQL have nothing to look at as long as this one holds.
+        if target.get("datasource", {}).get("type") != "prometheus":
+            yield "target-logql-rule", f"target {target['refId']} does not ask Prometheus"
     if not panel.get("targets"):
         yield "panel-no-targets-rule", "has no query"
     if panel["type"] in DESCRIBED and not (panel.get("title") and panel.get("description")):
         yield "panel-title-description-rule", "needs a title and a description"
+    if "Bad: " not in panel.get("description", ""):
+        yield "panel-bad-rule", "must say what bad looks like (“Bad: …”)"
+    for uid in re.findall(r"/d/([\w-]+)/", json.dumps(panel)):
+        if uid not in UIDS:
+            yield "link-rule", f"leads to {uid}, which is no dashboard"
     defaults_of_fields = panel["fieldConfig"]["defaults"]
     if defaults_of_fields.get("unit") not in UNITS:
         yield "panel-units-rule", f"has the unit {defaults_of_fields.get('unit')!r}, expected one of {sorted(UNITS)}"
@@ -198,9 +208,11 @@ def main():
             if rule not in excluded:
                 print(f"{path}: {rule}: {text}", file=sys.stderr)
                 failed = True
-        shown = sum(1 for _ in panels(dashboard))
+        shown = sum(1 for _ in shown_panels(dashboard))
         print(f"{path}: {shown} panels, {sum(1 for _ in queries(dashboard))} queries checked")
-    sys.exit(1 if failed else 0)
+    # A change made by hand would be lost at the next generation.
+    stale = subprocess.run([sys.executable, DASHBOARDS / "generate.py", "--check"], check=False).returncode
+    sys.exit(1 if failed or stale else 0)
 
 
 if __name__ == "__main__":

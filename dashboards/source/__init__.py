@@ -1,0 +1,1 @@
+"""The dashboards' source: `grafana` builds JSON, `promql` builds queries, one module a dashboard puts them together."""
